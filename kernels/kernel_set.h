@@ -1,0 +1,257 @@
+// The seam between the model and a device: memory and every op's forward and backward,
+// on raw pointers and sizes. A kernel knows no tensor, no file and no genome.
+//
+// Axes: B batch, T tokens, C channels, H heads, D head size, V vocabulary, K classes,
+// S block size, N blocks. Everything is row-major. Every `void*` buffer lies in the memory of
+// this kernel set and holds elements of `dtype()`; index buffers are int32.
+//
+// One rule for backward: gradients of parameters accumulate (+=), gradients of activations
+// overwrite. A null gradient pointer means "not wanted".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace dnabird::kernels {
+
+/// Element type of the buffers of a kernel set.
+enum class DType { f32, f64, i32 };
+
+/// Bytes of one element.
+std::size_t size_of(DType dtype);
+
+enum class Gelu { tanh, erf };
+
+/// y (B,T,C) = word[ids] + position[t] + token_type[0].
+struct EmbeddingArgs {
+  std::int64_t batch, tokens, channels, vocabulary;
+  const std::int32_t* ids;     // (B,T), each in [0, vocabulary)
+  const void* word;            // (V,C)
+  const void* position;        // (P,C), P >= T
+  const void* token_type;      // (>=1,C), row 0 is used
+  void* y;                     // (B,T,C)
+};
+struct EmbeddingGrad {
+  std::int64_t batch, tokens, channels, vocabulary;
+  const std::int32_t* ids;     // (B,T)
+  const std::int32_t* lengths; // (B): rows from lengths[b] on are padding and add nothing
+  const void* dy;              // (B,T,C)
+  void* dword;                 // (V,C) +=
+  void* dposition;             // (P,C) +=
+  void* dtoken_type;           // (>=1,C) += on row 0
+};
+
+/// y = (x - mean) * rstd * gamma + beta over the last axis; mean and rstd are kept for backward.
+struct LayerNormArgs {
+  std::int64_t rows, channels;
+  double epsilon;
+  const void* x;               // (rows,C)
+  const void* gamma;           // (C)
+  const void* beta;            // (C)
+  void* y;                     // (rows,C)
+  void* mean;                  // (rows)
+  void* rstd;                  // (rows)
+};
+struct LayerNormGrad {
+  std::int64_t rows, channels;
+  const void* x;               // (rows,C)
+  const void* gamma;           // (C)
+  const void* mean;            // (rows)
+  const void* rstd;            // (rows)
+  const void* dy;              // (rows,C)
+  void* dx;                    // (rows,C)
+  void* dgamma;                // (C) +=
+  void* dbeta;                 // (C) +=
+};
+
+/// y = x w^T + bias, w in the (out,in) layout of the field.
+struct LinearArgs {
+  std::int64_t rows, in, out;
+  const void* x;               // (rows,in)
+  const void* w;               // (out,in)
+  const void* bias;            // (out) or null
+  void* y;                     // (rows,out)
+};
+struct LinearGrad {
+  std::int64_t rows, in, out;
+  const void* x;               // (rows,in)
+  const void* w;               // (out,in)
+  const void* dy;              // (rows,out)
+  void* dx;                    // (rows,in) or null
+  void* dw;                    // (out,in) += or null
+  void* dbias;                 // (out) += or null
+};
+
+/// Inverted dropout: keeps an element with probability 1-p and scales it by 1/(1-p). Element i
+/// of the buffer draws word i of the Philox stream (seed, stream), so backward needs no mask.
+struct DropoutArgs {
+  std::int64_t n;
+  double p;                    // in [0, 1)
+  std::uint64_t seed;
+  std::uint64_t stream;        // a different one for each use in each step
+  const void* x;               // (n): x in forward, dy in backward
+  void* y;                     // (n): y in forward, dx in backward; may equal x
+};
+
+/// Which key blocks each query block reads, for every head, and the transpose of that.
+/// Lists are sorted by block. `heads` is 1 when all heads share one list.
+/// Block b covers the tokens [b*S, min((b+1)*S, T)); the last block may be partial.
+struct BlockPatternView {
+  std::int64_t heads;                       // H or 1
+  std::int64_t blocks;                      // N = ceil(T/S)
+  std::int64_t block_size;                  // S
+  const std::int32_t* row_begin;            // (heads*N + 1): into key_block
+  const std::int32_t* key_block;            // (pairs)
+  const std::int32_t* row_multiplicity;     // (pairs): how often the pair is listed, >= 1
+  const std::int32_t* column_begin;         // (heads*N + 1): into query_block
+  const std::int32_t* query_block;          // (pairs)
+  const std::int32_t* column_multiplicity;  // (pairs)
+};
+
+/// Softmax attention over the listed blocks: for query i, over all keys j < lengths[b] in its
+/// listed blocks, score = scale * q_i.k_j + log(multiplicity). Queries at or beyond lengths[b],
+/// and queries without any key, give out = 0 and log_sum_exp = +infinity.
+struct BlockAttentionArgs {
+  std::int64_t batch, tokens, heads, head_size;
+  double scale;                // usually 1/sqrt(D)
+  BlockPatternView pattern;
+  const std::int32_t* lengths; // (B), each in [0, T]
+  const void* qkv;             // (B,T,3,H,D): packed as the product that makes it leaves it
+  void* out;                   // (B,T,H,D)
+  void* log_sum_exp;           // (B,H,T), natural log
+};
+struct BlockAttentionGrad {
+  std::int64_t batch, tokens, heads, head_size;
+  double scale;
+  BlockPatternView pattern;
+  const std::int32_t* lengths; // (B)
+  const void* qkv;             // (B,T,3,H,D)
+  const void* out;             // (B,T,H,D)
+  const void* log_sum_exp;     // (B,H,T)
+  const void* dout;            // (B,T,H,D)
+  void* dqkv;                  // (B,T,3,H,D), rows beyond the length are 0
+};
+
+/// losses[r] = -weight[label] * log softmax(logits[r])[label]; 0 where label < 0 (ignored).
+struct CrossEntropyArgs {
+  std::int64_t rows, classes;
+  const void* logits;          // (rows,K)
+  const std::int32_t* labels;  // (rows), negative = ignored
+  const void* class_weights;   // (K) or null
+  void* losses;                // (rows)
+  void* log_sum_exp;           // (rows), kept for backward
+};
+struct CrossEntropyGrad {
+  std::int64_t rows, classes;
+  double scale;                // d(total)/d(losses[r]), e.g. 1 / sum of weights
+  const void* logits;          // (rows,K)
+  const std::int32_t* labels;  // (rows)
+  const void* class_weights;   // (K) or null
+  const void* log_sum_exp;     // (rows)
+  void* dlogits;               // (rows,K)
+};
+
+/// Elementwise loss against a target; a NaN target is missing: loss 0, gradient 0.
+/// Binary cross-entropy: softplus(x) - x*target, times positive_weights[k] on the positive part.
+/// Squared error: (x - target)^2.
+struct ElementLossArgs {
+  std::int64_t rows, targets;
+  const void* predictions;     // (rows,K): logits, or values
+  const void* truth;           // (rows,K)
+  const void* weights;         // (K) or null: weight of positives (BCE), weight of the target (MSE)
+  void* losses;                // (rows,K)
+};
+struct ElementLossGrad {
+  std::int64_t rows, targets;
+  double scale;                // d(total)/d(losses[r,k])
+  const void* predictions;     // (rows,K)
+  const void* truth;           // (rows,K)
+  const void* weights;         // (K) or null
+  void* dpredictions;          // (rows,K)
+};
+
+/// Decoupled weight decay (Loshchilov & Hutter 2019): m, v updated from g*gradient_scale,
+/// w -= lr * (m_hat / (sqrt(v_hat) + epsilon) + decay * w).
+struct AdamWArgs {
+  std::int64_t n;
+  std::int64_t step;           // 1 for the first update (bias correction)
+  double learning_rate, beta1, beta2, epsilon, weight_decay;
+  double gradient_scale;       // clipping
+  const void* gradient;        // (n)
+  void* value;                 // (n), updated in place
+  void* first_moment;          // (n)
+  void* second_moment;         // (n)
+};
+
+/// Memory and ops of one device at one precision. Calls are asynchronous where the device is;
+/// copies to the host and `sum*` wait. Not thread-safe: one caller at a time.
+/// Results do not depend on the number of threads, nor a row's on the number of rows.
+class KernelSet {
+ public:
+  virtual ~KernelSet() = default;
+
+  virtual std::string name() const = 0;   // "cpu", "reference", "cuda:0"
+  virtual DType dtype() const = 0;        // of activations, parameters and gradients
+  /// What a user wants to know of the device: instruction set, threads.
+  virtual std::string description() const = 0;
+
+  virtual void* allocate(std::size_t bytes) = 0;  // 64-byte aligned; throws std::bad_alloc
+  virtual void release(void* memory, std::size_t bytes) = 0;
+  virtual void copy_in(void* device, const void* host, std::size_t bytes) = 0;
+  virtual void copy_out(void* host, const void* device, std::size_t bytes) = 0;
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void zero(void* memory, std::size_t bytes) = 0;
+  virtual void synchronize() = 0;
+
+  virtual void embedding_forward(const EmbeddingArgs&) = 0;
+  virtual void embedding_backward(const EmbeddingGrad&) = 0;
+  virtual void layer_norm_forward(const LayerNormArgs&) = 0;
+  virtual void layer_norm_backward(const LayerNormGrad&) = 0;
+  virtual void linear_forward(const LinearArgs&) = 0;
+  virtual void linear_backward(const LinearGrad&) = 0;
+  /// y (n) = gelu(x)
+  virtual void gelu_forward(Gelu kind, std::int64_t n, const void* x, void* y) = 0;
+  /// dx (n) = dy * gelu'(x); dx may equal dy
+  virtual void gelu_backward(Gelu kind, std::int64_t n, const void* x, const void* dy, void* dx) = 0;
+  virtual void dropout_forward(const DropoutArgs&) = 0;
+  virtual void dropout_backward(const DropoutArgs&) = 0;
+  /// y (n) = a + b; y may equal a or b
+  virtual void add(std::int64_t n, const void* a, const void* b, void* y) = 0;
+  virtual void block_attention_forward(const BlockAttentionArgs&) = 0;
+  virtual void block_attention_backward(const BlockAttentionGrad&) = 0;
+  /// y[r] (rows,C) = x[index[r]]
+  virtual void gather_rows(std::int64_t rows, std::int64_t channels, const std::int32_t* index,
+                           const void* x, void* y) = 0;
+  /// dx[index[r]] += dy[r], in the order of r
+  virtual void scatter_add_rows(std::int64_t rows, std::int64_t channels,
+                                const std::int32_t* index, const void* dy, void* dx) = 0;
+  /// y[b] (B,C) = mean of x[b,t] (B,T,C) over t in [begin[b], end[b]); 0 if empty
+  virtual void mean_rows(std::int64_t batch, std::int64_t tokens, std::int64_t channels,
+                         const std::int32_t* begin, const std::int32_t* end, const void* x,
+                         void* y) = 0;
+
+  virtual void cross_entropy_forward(const CrossEntropyArgs&) = 0;
+  virtual void cross_entropy_backward(const CrossEntropyGrad&) = 0;
+  virtual void binary_cross_entropy_forward(const ElementLossArgs&) = 0;
+  virtual void binary_cross_entropy_backward(const ElementLossGrad&) = 0;
+  virtual void squared_error_forward(const ElementLossArgs&) = 0;
+  virtual void squared_error_backward(const ElementLossGrad&) = 0;
+
+  virtual void adamw(const AdamWArgs&) = 0;
+  /// Sum of x, accumulated in double in a fixed order.
+  virtual double sum(std::int64_t n, const void* x) = 0;
+  /// Sum of squares of x, the same way; not finite if any element is not.
+  virtual double sum_of_squares(std::int64_t n, const void* x) = 0;
+};
+
+/// The kernels of a device. `device` is "cpu", "reference" (plain loops, f32 or f64) or
+/// "cuda[:N]"; `threads` 0 takes all cores. Throws std::invalid_argument with a line for the
+/// user if the device is not built in or not there.
+std::unique_ptr<KernelSet> make_kernel_set(const std::string& device, DType dtype, int threads);
+
+/// Devices that this build can name, and whether each is usable now, one line each.
+std::string describe_devices();
+
+}  // namespace dnabird::kernels

@@ -1,0 +1,33 @@
+// Glue between model folders (io) and models: who loads and saves them for every command.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/tensor.h"
+#include "model/model.h"
+#include "seq/kmer_tokenizer.h"
+
+namespace dnabird::pipelines {
+
+struct LoadedModel {
+  std::unique_ptr<model::Model> model;
+  seq::KmerTokenizer tokenizer;
+  std::string name;    // last part of the folder's path
+  std::string path;
+  std::string sha256;  // of model.safetensors
+};
+
+/// Reads a folder (or shipped name, io::find_model). Every tensor must be there with its shape and
+/// none be left over (bert.pooler aside); else DataError naming file and tensor.
+LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path);
+
+/// Writes config.json, model.safetensors and vocab.txt whole or not at all.
+void save_model(const model::Model& model, const seq::KmerTokenizer& tokenizer,
+                const std::string& path);
+
+/// The model's weights, if they fit, into another with a different head (fine-tuning): encoder and
+/// masked-token head are copied by name; parameters that `from` lacks are initialised.
+void copy_parameters(const model::Model& from, model::Model& to, std::uint64_t seed);
+
+}  // namespace dnabird::pipelines

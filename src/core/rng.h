@@ -1,0 +1,39 @@
+// Our own generator, the same on every machine: Philox words of a (seed, stream), in order.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace dnabird::core {
+
+class Rng {
+ public:
+  explicit Rng(std::uint64_t seed, std::uint64_t stream = 0);
+
+  std::uint32_t next();
+  /// Uniform in [0, n), without bias; n > 0.
+  std::uint64_t below(std::uint64_t n);
+  /// Uniform in [0, 1), 53 bits.
+  double uniform();
+  /// Standard normal (Box-Muller).
+  double normal();
+  /// Fisher-Yates.
+  template <class T>
+  void shuffle(std::vector<T>& values) {
+    for (std::size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[below(i)]);
+  }
+
+  /// Position in the stream, in words: all the state beside seed and stream.
+  std::uint64_t position() const { return position_; }
+  void seek(std::uint64_t position) { position_ = position; }
+
+ private:
+  std::uint64_t seed_, stream_, position_ = 0;
+};
+
+/// A stream number out of parts (splitmix64 over them), so that unrelated uses never share words.
+std::uint64_t mix(std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0);
+
+}  // namespace dnabird::core

@@ -1,0 +1,71 @@
+// A shaped buffer in the memory of a kernel set. Copies share the buffer; it is released with the
+// last of them. The kernel set must outlive its tensors.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/kernel_set.h"
+
+namespace dnabird::core {
+
+using kernels::DType;
+using kernels::KernelSet;
+using Shape = std::vector<std::int64_t>;
+
+std::int64_t element_count(const Shape& shape);
+/// "(2,300,128)"
+std::string to_string(const Shape& shape);
+
+class Tensor {
+ public:
+  Tensor() = default;  // empty: size 0, data null
+
+  /// Uninitialised, of the kernel set's own dtype unless another is given.
+  static Tensor empty(KernelSet& kernels, Shape shape);
+  static Tensor empty(KernelSet& kernels, Shape shape, DType dtype);
+  static Tensor zeros(KernelSet& kernels, Shape shape);
+  /// Copies host values in; f32 or f64 buffers convert from the given type.
+  static Tensor from_host(KernelSet& kernels, Shape shape, std::span<const float> values);
+  static Tensor from_host(KernelSet& kernels, Shape shape, std::span<const double> values);
+  static Tensor from_host(KernelSet& kernels, Shape shape, std::span<const std::int32_t> values);
+
+  const Shape& shape() const { return shape_; }
+  std::int64_t dim(int axis) const;  // negative counts from the end
+  std::int64_t size() const { return size_; }
+  DType dtype() const { return dtype_; }
+  bool is_empty() const { return size_ == 0; }
+  KernelSet& kernels() const { return *kernels_; }
+
+  void* data() { return data_; }
+  const void* data() const { return data_; }
+  const std::int32_t* ints() const;  // for i32 tensors
+
+  /// Same buffer, other shape of the same size.
+  Tensor reshape(Shape shape) const;
+  /// Same buffer, elements [begin, begin + element_count(shape)) as `shape`.
+  Tensor view(std::int64_t begin, Shape shape) const;
+
+  void zero();
+  void copy_from(const Tensor& other);  // same size and dtype
+  void set(std::span<const float> values);
+  void set(std::span<const double> values);
+
+  /// Waits, then copies out; f32 and f64 convert to the asked type.
+  std::vector<float> to_floats() const;
+  std::vector<double> to_doubles() const;
+  std::vector<std::int32_t> to_ints() const;
+
+ private:
+  std::shared_ptr<void> owner_;
+  KernelSet* kernels_ = nullptr;
+  void* data_ = nullptr;
+  std::int64_t size_ = 0;
+  DType dtype_ = DType::f32;
+  Shape shape_;
+};
+
+}  // namespace dnabird::core

@@ -1,0 +1,57 @@
+// The attention pattern as data: for each head and query block the key blocks that it reads, each
+// with a multiplicity, and the transpose of that. Kernels consume these arrays and know nothing of
+// window, global or random.
+// Source: Zaheer et al. 2020, "Big Bird", section 2 (block version: appendix D).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/tensor.h"
+#include "kernels/kernel_set.h"
+
+namespace dnabird::model {
+
+struct BlockPattern {
+  std::int64_t heads = 1;       // 1 = all heads share the list
+  std::int64_t blocks = 0;      // N
+  std::int64_t block_size = 0;  // S
+  std::vector<std::int32_t> row_begin, key_block, row_multiplicity;
+  std::vector<std::int32_t> column_begin, query_block, column_multiplicity;
+
+  std::int64_t pairs() const { return static_cast<std::int64_t>(key_block.size()); }
+  bool is_dense() const;
+};
+
+/// Every block reads every block.
+BlockPattern dense_pattern(std::int64_t blocks, std::int64_t block_size);
+
+struct PatternOptions {
+  std::int64_t heads, blocks, block_size, random_blocks;
+  std::uint64_t seed;
+  std::int64_t layer;  // each layer and head has a draw of its own
+};
+
+/// Window of 3, first and last block global (rows and columns), `random_blocks` further blocks per
+/// row drawn uniformly without repetition from those not yet listed (all of them if fewer are
+/// left). Dense, with one list for all heads, when that lists every block for every row.
+BlockPattern uniform_pattern(const PatternOptions& options);
+
+/// From explicit lists with repetitions (a block named m times has multiplicity m):
+/// lists[head][row] = key blocks, any order. Throws DataError if a block is out of range.
+BlockPattern list_pattern(const std::vector<std::vector<std::vector<std::int32_t>>>& lists,
+                          std::int64_t block_size);
+
+/// A pattern's arrays in the memory of a kernel set.
+class DevicePattern {
+ public:
+  DevicePattern(core::KernelSet& kernels, const BlockPattern& pattern);
+  kernels::BlockPatternView view() const;
+
+ private:
+  std::int64_t heads_, blocks_, block_size_;
+  core::Tensor row_begin_, key_block_, row_multiplicity_;
+  core::Tensor column_begin_, query_block_, column_multiplicity_;
+};
+
+}  // namespace dnabird::model

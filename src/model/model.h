@@ -1,0 +1,104 @@
+// BigBird encoder (post-norm) with heads: const layers, explicit backward, no tape. All that
+// backward needs goes into a cache that the caller owns; no cache = inference.
+// Parameter names and formulas: Hugging Face BigBirdForMaskedLM and
+// BigBirdForSequenceClassification.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+#include "model/block_pattern.h"
+#include "model/model_config.h"
+#include "model/parameters.h"
+#include "model/token_batch.h"
+
+namespace dnabird::model {
+
+/// Dropout of one training step; every use inside draws a stream of its own from these.
+struct StepNoise {
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+};
+
+struct EncoderCache;   // opaque to callers; see layers.h
+struct MaskedLmCache;
+struct HeadCache;
+
+/// Caches live on the heap behind these, so callers need not know what is in them.
+class ForwardCache {
+ public:
+  ForwardCache();
+  ~ForwardCache();
+  ForwardCache(ForwardCache&&) noexcept;
+  ForwardCache& operator=(ForwardCache&&) noexcept;
+
+ private:
+  friend class Model;
+  std::unique_ptr<EncoderCache> encoder_;
+  std::unique_ptr<MaskedLmCache> masked_lm_;
+  std::unique_ptr<HeadCache> head_;
+};
+
+class Model {
+ public:
+  /// Zero parameters; `kernels` must outlive the model.
+  Model(core::KernelSet& kernels, ModelConfig config);
+  ~Model();
+
+  const ModelConfig& config() const { return config_; }
+  core::KernelSet& kernels() const { return kernels_; }
+  Parameters& parameters() { return parameters_; }
+  const Parameters& parameters() const { return parameters_; }
+
+  /// Normal(0, initializer_range) matrices and embeddings, zero biases, unit norms; [PAD]'s row 0.
+  void initialize(std::uint64_t seed);
+  /// For parameters that a loaded model lacks (a new head): the same by name.
+  void initialize(const std::string& name, std::uint64_t seed);
+  /// Sets one parameter. Throws DataError that names it and both shapes, or that it is unknown.
+  void set_parameter(const std::string& name, const core::Shape& shape,
+                     std::span<const float> values);
+  /// The patterns of every layer for inputs of N blocks, in place of the config's own.
+  void set_pattern(std::int64_t blocks, const std::vector<BlockPattern>& layers);
+
+  /// Last hidden states (B,T,C). Throws DataError if T exceeds the position table. Rows behind a
+  /// sequence's end hold finite values without meaning.
+  core::Tensor encode(const TokenBatch& batch, ForwardCache* cache = nullptr,
+                      const StepNoise* noise = nullptr) const;
+  /// Hidden states right after the embeddings' norm (B,T,C), for tests.
+  core::Tensor embed(const TokenBatch& batch) const;
+  /// Accumulates the encoder's parameter gradients. dhidden (B,T,C).
+  void encode_backward(const core::Tensor& dhidden, const ForwardCache& cache);
+
+  /// Logits (M,V) of the masked-token head for M rows of hidden seen as (B*T,C);
+  /// rows (M) i32. The decoder is the word embedding (tied).
+  core::Tensor masked_lm_logits(const core::Tensor& hidden, const core::Tensor& rows,
+                                ForwardCache* cache = nullptr) const;
+  /// Adds to dhidden (B,T,C) and to the gradients. dlogits (M,V).
+  void masked_lm_backward(const core::Tensor& dlogits, const ForwardCache& cache,
+                          core::Tensor& dhidden);
+
+  /// Output (B,K) of the task's head on [CLS]: logits, or values in units of the targets.
+  core::Tensor head_output(const core::Tensor& hidden, ForwardCache* cache = nullptr,
+                           const StepNoise* noise = nullptr) const;
+  /// Adds to dhidden (B,T,C) and to the gradients. doutput (B,K).
+  void head_backward(const core::Tensor& doutput, const ForwardCache& cache,
+                     core::Tensor& dhidden);
+
+  /// Mean over each sequence's k-mer tokens ([CLS], [SEP] and padding left out): (B,C).
+  core::Tensor pool(const core::Tensor& hidden, const TokenBatch& batch) const;
+
+ private:
+  const DevicePattern& pattern(std::int64_t layer, std::int64_t blocks) const;
+
+  core::KernelSet& kernels_;
+  ModelConfig config_;
+  Parameters parameters_;
+  mutable std::map<std::int64_t, std::vector<std::unique_ptr<DevicePattern>>> patterns_;
+};
+
+}  // namespace dnabird::model
