@@ -1,0 +1,42 @@
+#include "ops/layer_norm.h"
+
+#include "ops/check.h"
+
+namespace dnabird::ops {
+
+using core::Tensor;
+
+Tensor layer_norm_forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
+                          LayerNormSaved* saved) {
+  check_floats("layer_norm", {{"x", &x}, {"gamma", &gamma}, {"beta", &beta}});
+  check_shapes(!x.is_empty() && gamma.size() == x.dim(-1) && beta.size() == x.dim(-1), "layer_norm",
+               "x (...,C) needs gamma (C) and beta (C)",
+               {{"x", &x}, {"gamma", &gamma}, {"beta", &beta}});
+  const std::int64_t rows = row_count(x);
+  LayerNormSaved statistics{Tensor::empty(x.kernels(), {rows}), Tensor::empty(x.kernels(), {rows})};
+  Tensor y = Tensor::empty(x.kernels(), x.shape());
+  x.kernels().layer_norm_forward({rows, x.dim(-1), epsilon, x.data(), gamma.data(), beta.data(),
+                                  y.data(), statistics.mean.data(), statistics.rstd.data()});
+  if (saved != nullptr) *saved = statistics;
+  return y;
+}
+
+Tensor layer_norm_backward(const Tensor& x, const Tensor& gamma, const LayerNormSaved& saved,
+                           const Tensor& dy, Tensor dgamma, Tensor dbeta) {
+  check_floats("layer_norm backward",
+               {{"x", &x}, {"gamma", &gamma}, {"dy", &dy}, {"dgamma", &dgamma}, {"dbeta", &dbeta}});
+  check_shapes(!x.is_empty() && dy.size() == x.size() && gamma.size() == x.dim(-1) &&
+                   dgamma.size() == gamma.size() && dbeta.size() == gamma.size(),
+               "layer_norm backward", "x and dy (...,C) need gamma, dgamma and dbeta (C)",
+               {{"x", &x}, {"dy", &dy}, {"gamma", &gamma}, {"dgamma", &dgamma}, {"dbeta", &dbeta}});
+  const std::int64_t rows = row_count(x);
+  check_shapes(saved.mean.size() == rows && saved.rstd.size() == rows, "layer_norm backward",
+               "statistics are of another x", {{"x", &x}, {"mean", &saved.mean}});
+  Tensor dx = Tensor::empty(x.kernels(), x.shape());
+  x.kernels().layer_norm_backward({rows, x.dim(-1), x.data(), gamma.data(), saved.mean.data(),
+                                   saved.rstd.data(), dy.data(), dx.data(), dgamma.data(),
+                                   dbeta.data()});
+  return dx;
+}
+
+}  // namespace dnabird::ops
