@@ -25,7 +25,7 @@ struct StepNoise {
   std::uint64_t step = 0;
 };
 
-struct EncoderCache;   // opaque to callers; see layers.h
+struct EncoderCache;  // opaque to callers; see layers.h
 struct MaskedLmCache;
 struct HeadCache;
 
@@ -86,19 +86,22 @@ class Model {
   core::Tensor head_output(const core::Tensor& hidden, ForwardCache* cache = nullptr,
                            const StepNoise* noise = nullptr) const;
   /// Adds to dhidden (B,T,C) and to the gradients. doutput (B,K).
-  void head_backward(const core::Tensor& doutput, const ForwardCache& cache,
-                     core::Tensor& dhidden);
+  void head_backward(const core::Tensor& doutput, const ForwardCache& cache, core::Tensor& dhidden);
 
   /// Mean over each sequence's k-mer tokens ([CLS], [SEP] and padding left out): (B,C).
   core::Tensor pool(const core::Tensor& hidden, const TokenBatch& batch) const;
 
  private:
-  const DevicePattern& pattern(std::int64_t layer, std::int64_t blocks) const;
+  /// One pattern for each layer, or one for all of them.
+  using LayerPatterns = std::vector<std::shared_ptr<const DevicePattern>>;
+  LayerPatterns patterns(std::int64_t blocks) const;
+  void check_batch(const TokenBatch& batch) const;
 
   core::KernelSet& kernels_;
   ModelConfig config_;
   Parameters parameters_;
-  mutable std::map<std::int64_t, std::vector<std::unique_ptr<DevicePattern>>> patterns_;
+  std::map<std::int64_t, LayerPatterns> given_patterns_;          // set_pattern, by N
+  mutable std::map<std::int64_t, LayerPatterns> drawn_patterns_;  // the config's own, by N
 };
 
 }  // namespace dnabird::model

@@ -19,18 +19,18 @@ enum class PatternMode { uniform, list };
 enum class HeadTask { none, classification, multi_label, regression };
 
 struct ModelConfig {
-  std::int64_t vocabulary = 0;        // vocab_size
-  std::int64_t channels = 128;        // hidden_size
-  std::int64_t layers = 4;            // num_hidden_layers
-  std::int64_t heads = 4;             // num_attention_heads
-  std::int64_t feed_forward = 512;    // intermediate_size
-  std::int64_t positions = 512;       // max_position_embeddings
-  std::int64_t token_types = 2;       // type_vocab_size
-  std::int64_t block_size = 64;       // 16, 32 or 64
-  std::int64_t random_blocks = 3;     // num_random_blocks
+  std::int64_t vocabulary = 0;               // vocab_size
+  std::int64_t channels = 128;               // hidden_size
+  std::int64_t layers = 4;                   // num_hidden_layers
+  std::int64_t heads = 4;                    // num_attention_heads
+  std::int64_t feed_forward = 512;           // intermediate_size
+  std::int64_t positions = 512;              // max_position_embeddings
+  std::int64_t token_types = 2;              // type_vocab_size
+  std::int64_t block_size = 64;              // 16, 32 or 64
+  std::int64_t random_blocks = 3;            // num_random_blocks
   kernels::Gelu gelu = kernels::Gelu::tanh;  // hidden_act: gelu_new | gelu
-  double epsilon = 1e-12;             // layer_norm_eps
-  double dropout = 0.1;               // hidden_dropout_prob; attention probabilities have none
+  double epsilon = 1e-12;                    // layer_norm_eps
+  double dropout = 0.1;  // hidden_dropout_prob; attention probabilities have none
   double initializer_range = 0.02;
 
   // Under "dnabird":
@@ -38,12 +38,13 @@ struct ModelConfig {
   std::uint64_t pattern_seed = 1;
   int k = 6;
   int stride = 1;
-  bool masked_lm = true;              // has the masked-token head
+  bool masked_lm = true;  // has the masked-token head
   HeadTask task = HeadTask::none;
-  std::vector<std::string> targets;   // names: of classes, labels or regression targets
-  std::int64_t window_bases = 0;      // what score and annotate cut; 0 = all positions
-  std::int64_t tss_offset = -1;       // promoter models: base of the window that is the start site
-  nlohmann::json provenance = nlohmann::json::object();  // what made it: version, command, seed, data, metrics
+  std::vector<std::string> targets;  // names: of classes, labels or regression targets
+  std::int64_t window_bases = 0;     // what score and annotate cut; 0 = all positions
+  std::int64_t tss_offset = -1;      // promoter models: base of the window that is the start site
+  nlohmann::json provenance =
+      nlohmann::json::object();  // what made it: version, command, seed, data, metrics
 
   std::int64_t head_size() const { return channels / heads; }
   /// Throws DataError naming the key, its value and what it must be.

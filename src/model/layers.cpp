@@ -1,0 +1,315 @@
+#include "model/layers.h"
+
+#include "core/rng.h"
+#include "ops/add.h"
+#include "ops/block_attention.h"
+#include "ops/dropout.h"
+#include "ops/embedding.h"
+#include "ops/gelu.h"
+#include "ops/linear.h"
+#include "ops/rows.h"
+
+namespace dnabird::model {
+
+using core::Tensor;
+
+namespace {
+
+const std::string kEmbeddings = "bert.embeddings.";
+const std::string kPredictions = "cls.predictions.";
+const std::string kHead = "classifier.";
+
+std::string layer_prefix(std::int64_t layer) {
+  return "bert.encoder.layer." + std::to_string(layer) + ".";
+}
+
+// Each use of dropout in a step draws a stream of its own.
+std::int64_t use_in_embeddings() { return 0; }
+std::int64_t use_after_attention(std::int64_t layer) { return 1 + 2 * layer; }
+std::int64_t use_after_feed_forward(std::int64_t layer) { return 2 + 2 * layer; }
+std::int64_t use_before_head(const ModelConfig& config) { return 1 + 2 * config.layers; }
+std::int64_t use_inside_head(const ModelConfig& config) { return 2 + 2 * config.layers; }
+
+std::optional<ops::Dropout> dropout_for(const LayerContext& context, std::int64_t use) {
+  if (context.noise == nullptr || context.config.dropout == 0) return std::nullopt;
+  return ops::Dropout{context.config.dropout, context.noise->seed,
+                      core::mix(context.noise->step, use)};
+}
+
+void drop(const LayerContext& context, std::int64_t use, Tensor& x) {
+  if (const auto dropout = dropout_for(context, use)) ops::dropout_forward(*dropout, x);
+}
+
+/// dy itself when there is no dropout: callers only read what this returns.
+Tensor drop_backward(const LayerContext& context, std::int64_t use, const Tensor& dy) {
+  const auto dropout = dropout_for(context, use);
+  return dropout ? ops::dropout_backward(*dropout, dy) : dy;
+}
+
+Tensor dense(const LayerContext& context, const std::string& name, const Tensor& x) {
+  const Parameters& p = context.parameters;
+  return ops::linear_forward(x, p.value(name + ".weight"), p.value(name + ".bias"));
+}
+
+Tensor dense_backward(const LayerContext& context, const std::string& name, const Tensor& x,
+                      const Tensor& dy) {
+  const Parameters& p = context.parameters;
+  return ops::linear_backward(x, p.value(name + ".weight"), dy, p.gradient(name + ".weight"),
+                              p.gradient(name + ".bias"));
+}
+
+Tensor norm(const LayerContext& context, const std::string& name, const Tensor& x,
+            ops::LayerNormSaved* saved) {
+  const Parameters& p = context.parameters;
+  return ops::layer_norm_forward(x, p.value(name + ".weight"), p.value(name + ".bias"),
+                                 context.config.epsilon, saved);
+}
+
+Tensor norm_backward(const LayerContext& context, const std::string& name, const Tensor& x,
+                     const ops::LayerNormSaved& saved, const Tensor& dy) {
+  const Parameters& p = context.parameters;
+  return ops::layer_norm_backward(x, p.value(name + ".weight"), saved, dy,
+                                  p.gradient(name + ".weight"), p.gradient(name + ".bias"));
+}
+
+void add_dense(Parameters& parameters, const std::string& name, std::int64_t out, std::int64_t in) {
+  parameters.add(name + ".weight", {out, in}, Decay::yes);
+  parameters.add(name + ".bias", {out}, Decay::no);
+}
+
+void add_norm(Parameters& parameters, const std::string& name, std::int64_t channels) {
+  parameters.add(name + ".weight", {channels}, Decay::no);
+  parameters.add(name + ".bias", {channels}, Decay::no);
+}
+
+void add_layer(const ModelConfig& config, std::int64_t layer, Parameters& parameters) {
+  const std::string at = layer_prefix(layer);
+  const std::int64_t c = config.channels, f = config.feed_forward;
+  // Side by side, so that three products are one.
+  for (const char* part : {"query", "key", "value"}) {
+    parameters.add(at + "attention.self." + part + ".weight", {c, c}, Decay::yes);
+  }
+  for (const char* part : {"query", "key", "value"}) {
+    parameters.add(at + "attention.self." + part + ".bias", {c}, Decay::no);
+  }
+  add_dense(parameters, at + "attention.output.dense", c, c);
+  add_norm(parameters, at + "attention.output.LayerNorm", c);
+  add_dense(parameters, at + "intermediate.dense", f, c);
+  add_dense(parameters, at + "output.dense", c, f);
+  add_norm(parameters, at + "output.LayerNorm", c);
+}
+
+ops::EmbeddingTables embedding_values(const Parameters& p) {
+  return {p.value(kEmbeddings + "word_embeddings.weight"),
+          p.value(kEmbeddings + "position_embeddings.weight"),
+          p.value(kEmbeddings + "token_type_embeddings.weight")};
+}
+
+ops::EmbeddingTables embedding_gradients(const Parameters& p) {
+  return {p.gradient(kEmbeddings + "word_embeddings.weight"),
+          p.gradient(kEmbeddings + "position_embeddings.weight"),
+          p.gradient(kEmbeddings + "token_type_embeddings.weight")};
+}
+
+/// Attention with its projection, residual and norm. The function's own buffers end with it, so
+/// inference never holds them beside those of the feed-forward part.
+Tensor attention_forward(const LayerContext& context, std::int64_t layer,
+                         const AttentionInputs& inputs, const Tensor& x, LayerCache* cache) {
+  const ModelConfig& config = context.config;
+  const std::string at = layer_prefix(layer) + "attention.";
+  const std::int64_t batch = x.dim(0), tokens = x.dim(1), channels = config.channels;
+  const Tensor w =
+      context.parameters.value_span(at + "self.query.weight", {3 * channels, channels});
+  const Tensor b = context.parameters.value_span(at + "self.query.bias", {3 * channels});
+  const Tensor qkv = ops::linear_forward(x, w, b).reshape(
+      {batch, tokens, 3, config.heads, config.head_size()});  // (B,T,3,H,D)
+  Tensor log_sum_exp;                                         // (B,H,T)
+  const Tensor heads = ops::block_attention_forward(qkv, inputs.lengths, inputs.pattern.view(),
+                                                    &log_sum_exp);             // (B,T,H,D)
+  Tensor sum = dense(context, at + "output.dense", heads.reshape(x.shape()));  // (B,T,C)
+  drop(context, use_after_attention(layer), sum);                              // (B,T,C)
+  ops::add_to(sum, x);                                                         // (B,T,C)
+  ops::LayerNormSaved saved;
+  const Tensor y = norm(context, at + "output.LayerNorm", sum, &saved);  // (B,T,C)
+  if (cache != nullptr) {
+    cache->input = x;
+    cache->qkv = qkv;
+    cache->context = heads;
+    cache->log_sum_exp = log_sum_exp;
+    cache->attention_sum = sum;
+    cache->attention_norm = saved;
+    cache->attended = y;
+  }
+  return y;
+}
+
+Tensor attention_backward(const LayerContext& context, std::int64_t layer,
+                          const AttentionInputs& inputs, const LayerCache& cache,
+                          const Tensor& dy) {
+  const std::string at = layer_prefix(layer) + "attention.";
+  const std::int64_t channels = context.config.channels;
+  const Tensor& x = cache.input;
+  const Tensor w =
+      context.parameters.value_span(at + "self.query.weight", {3 * channels, channels});
+  const Tensor dw =
+      context.parameters.gradient_span(at + "self.query.weight", {3 * channels, channels});
+  const Tensor db = context.parameters.gradient_span(at + "self.query.bias", {3 * channels});
+  const Tensor dsum = norm_backward(context, at + "output.LayerNorm", cache.attention_sum,
+                                    cache.attention_norm, dy);                         // (B,T,C)
+  const Tensor dprojected = drop_backward(context, use_after_attention(layer), dsum);  // (B,T,C)
+  const Tensor dheads = dense_backward(context, at + "output.dense",
+                                       cache.context.reshape(x.shape()), dprojected);  // (B,T,C)
+  const Tensor dqkv = ops::block_attention_backward(
+      {cache.qkv, cache.context, cache.log_sum_exp}, inputs.lengths, inputs.pattern.view(),
+      dheads.reshape(cache.context.shape()));  // (B,T,3,H,D)
+  Tensor dx = ops::linear_backward(x, w, dqkv.reshape({x.dim(0), x.dim(1), 3 * channels}), dw,
+                                   db);  // (B,T,C)
+  ops::add_to(dx, dsum);                 // (B,T,C)
+  return dx;
+}
+
+Tensor feed_forward_forward(const LayerContext& context, std::int64_t layer, const Tensor& x,
+                            LayerCache* cache) {
+  const std::string at = layer_prefix(layer);
+  const Tensor up = dense(context, at + "intermediate.dense", x);       // (B,T,F)
+  const Tensor activated = ops::gelu_forward(context.config.gelu, up);  // (B,T,F)
+  Tensor sum = dense(context, at + "output.dense", activated);          // (B,T,C)
+  drop(context, use_after_feed_forward(layer), sum);                    // (B,T,C)
+  ops::add_to(sum, x);                                                  // (B,T,C)
+  ops::LayerNormSaved saved;
+  const Tensor y = norm(context, at + "output.LayerNorm", sum, &saved);  // (B,T,C)
+  if (cache != nullptr) {
+    cache->up = up;
+    cache->activated = activated;
+    cache->output_sum = sum;
+    cache->output_norm = saved;
+  }
+  return y;
+}
+
+Tensor feed_forward_backward(const LayerContext& context, std::int64_t layer,
+                             const LayerCache& cache, const Tensor& dy) {
+  const std::string at = layer_prefix(layer);
+  const Tensor dsum = norm_backward(context, at + "output.LayerNorm", cache.output_sum,
+                                    cache.output_norm, dy);                          // (B,T,C)
+  const Tensor ddown = drop_backward(context, use_after_feed_forward(layer), dsum);  // (B,T,C)
+  const Tensor dactivated =
+      dense_backward(context, at + "output.dense", cache.activated, ddown);             // (B,T,F)
+  const Tensor dup = ops::gelu_backward(context.config.gelu, cache.up, dactivated);     // (B,T,F)
+  Tensor dx = dense_backward(context, at + "intermediate.dense", cache.attended, dup);  // (B,T,C)
+  ops::add_to(dx, dsum);                                                                // (B,T,C)
+  return dx;
+}
+
+}  // namespace
+
+void add_parameters(const ModelConfig& config, Parameters& parameters) {
+  const std::int64_t c = config.channels;
+  parameters.add(kEmbeddings + "word_embeddings.weight", {config.vocabulary, c}, Decay::yes);
+  parameters.add(kEmbeddings + "position_embeddings.weight", {config.positions, c}, Decay::yes);
+  parameters.add(kEmbeddings + "token_type_embeddings.weight", {config.token_types, c}, Decay::yes);
+  add_norm(parameters, kEmbeddings + "LayerNorm", c);
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    add_layer(config, layer, parameters);
+  }
+  if (config.masked_lm) {
+    add_dense(parameters, kPredictions + "transform.dense", c, c);
+    add_norm(parameters, kPredictions + "transform.LayerNorm", c);
+    parameters.add(kPredictions + "bias", {config.vocabulary}, Decay::no);
+  }
+  if (config.task != HeadTask::none) {
+    add_dense(parameters, kHead + "dense", c, c);
+    add_dense(parameters, kHead + "out_proj", static_cast<std::int64_t>(config.targets.size()), c);
+  }
+}
+
+Tensor embeddings_forward(const LayerContext& context, const TokenBatch& batch,
+                          EmbeddingCache* cache) {
+  const Tensor sum =
+      ops::embedding_forward(batch.ids, embedding_values(context.parameters));  // (B,T,C)
+  ops::LayerNormSaved saved;
+  Tensor y = norm(context, kEmbeddings + "LayerNorm", sum, &saved);  // (B,T,C)
+  drop(context, use_in_embeddings(), y);                             // (B,T,C)
+  if (cache != nullptr) *cache = {sum, saved};
+  return y;
+}
+
+void embeddings_backward(const LayerContext& context, const TokenBatch& batch,
+                         const EmbeddingCache& cache, const Tensor& dy) {
+  const Tensor dnorm = drop_backward(context, use_in_embeddings(), dy);  // (B,T,C)
+  const Tensor dsum =
+      norm_backward(context, kEmbeddings + "LayerNorm", cache.sum, cache.norm, dnorm);  // (B,T,C)
+  ops::embedding_backward(batch.ids, batch.lengths, dsum, embedding_gradients(context.parameters));
+}
+
+Tensor encoder_layer_forward(const LayerContext& context, std::int64_t layer,
+                             const AttentionInputs& inputs, const Tensor& x, LayerCache* cache) {
+  const Tensor attended = attention_forward(context, layer, inputs, x, cache);  // (B,T,C)
+  return feed_forward_forward(context, layer, attended, cache);                 // (B,T,C)
+}
+
+Tensor encoder_layer_backward(const LayerContext& context, std::int64_t layer,
+                              const AttentionInputs& inputs, const LayerCache& cache,
+                              const Tensor& dy) {
+  const Tensor dattended = feed_forward_backward(context, layer, cache, dy);  // (B,T,C)
+  return attention_backward(context, layer, inputs, cache, dattended);        // (B,T,C)
+}
+
+Tensor masked_lm_forward(const LayerContext& context, const Tensor& hidden, const Tensor& rows,
+                         MaskedLmCache* cache) {
+  const Parameters& p = context.parameters;
+  const Tensor picked = ops::gather_rows(hidden, rows);                                 // (M,C)
+  const Tensor transformed = dense(context, kPredictions + "transform.dense", picked);  // (M,C)
+  const Tensor activated = ops::gelu_forward(context.config.gelu, transformed);         // (M,C)
+  ops::LayerNormSaved saved;
+  const Tensor normed =
+      norm(context, kPredictions + "transform.LayerNorm", activated, &saved);  // (M,C)
+  if (cache != nullptr) *cache = {rows, picked, transformed, activated, saved, normed};
+  return ops::linear_forward(normed, p.value(kEmbeddings + "word_embeddings.weight"),
+                             p.value(kPredictions + "bias"));  // (M,V)
+}
+
+void masked_lm_backward(const LayerContext& context, const MaskedLmCache& cache,
+                        const Tensor& dlogits, Tensor& dhidden) {
+  const Parameters& p = context.parameters;
+  const std::string tied = kEmbeddings + "word_embeddings.weight";
+  const Tensor dnormed =
+      ops::linear_backward(cache.normed, p.value(tied), dlogits, p.gradient(tied),
+                           p.gradient(kPredictions + "bias"));  // (M,C)
+  const Tensor dactivated = norm_backward(context, kPredictions + "transform.LayerNorm",
+                                          cache.activated, cache.norm, dnormed);           // (M,C)
+  const Tensor ddense = ops::gelu_backward(context.config.gelu, cache.dense, dactivated);  // (M,C)
+  const Tensor dpicked =
+      dense_backward(context, kPredictions + "transform.dense", cache.hidden, ddense);  // (M,C)
+  ops::scatter_add_rows(dpicked, cache.rows, dhidden);                                  // (B,T,C)
+}
+
+Tensor head_forward(const LayerContext& context, const Tensor& hidden, const Tensor& rows,
+                    HeadCache* cache) {
+  Tensor cls = ops::gather_rows(hidden, rows);                       // (B,C)
+  drop(context, use_before_head(context.config), cls);               // (B,C)
+  const Tensor inner = dense(context, kHead + "dense", cls);         // (B,C)
+  Tensor activated = ops::gelu_forward(context.config.gelu, inner);  // (B,C)
+  drop(context, use_inside_head(context.config), activated);         // (B,C)
+  if (cache != nullptr) {
+    cache->rows = rows;
+    cache->cls = cls;
+    cache->dense = inner;
+    cache->activated = activated;
+  }
+  return dense(context, kHead + "out_proj", activated);  // (B,K)
+}
+
+void head_backward(const LayerContext& context, const HeadCache& cache, const Tensor& doutput,
+                   Tensor& dhidden) {
+  const Tensor ddropped =
+      dense_backward(context, kHead + "out_proj", cache.activated, doutput);  // (B,C)
+  const Tensor dactivated =
+      drop_backward(context, use_inside_head(context.config), ddropped);                   // (B,C)
+  const Tensor dinner = ops::gelu_backward(context.config.gelu, cache.dense, dactivated);  // (B,C)
+  const Tensor dcls = dense_backward(context, kHead + "dense", cache.cls, dinner);         // (B,C)
+  const Tensor dpicked = drop_backward(context, use_before_head(context.config), dcls);    // (B,C)
+  ops::scatter_add_rows(dpicked, cache.rows, dhidden);  // (B,T,C)
+}
+
+}  // namespace dnabird::model

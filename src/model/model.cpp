@@ -1,0 +1,231 @@
+#include "model/model.h"
+
+#include <algorithm>
+
+#include "core/errors.h"
+#include "core/rng.h"
+#include "model/layers.h"
+#include "ops/rows.h"
+
+namespace dnabird::model {
+
+using core::Tensor;
+
+namespace {
+
+// How many block counts the drawn patterns are kept for; they can be drawn again.
+constexpr std::size_t kKeptPatterns = 32;
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+/// FNV-1a: a parameter's draws hang on its name alone, not on what else the model has.
+std::uint64_t hash_of(const std::string& name) {
+  std::uint64_t hash = 14695981039346656037ull;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+  return hash;
+}
+
+const DevicePattern& pattern_of(const std::vector<std::shared_ptr<const DevicePattern>>& patterns,
+                                std::int64_t layer) {
+  return *patterns[patterns.size() == 1 ? 0 : layer];
+}
+
+const StepNoise* pointer_to(const std::optional<StepNoise>& noise) {
+  return noise ? &*noise : nullptr;
+}
+
+std::optional<StepNoise> copy_of(const StepNoise* noise) {
+  return noise == nullptr ? std::nullopt : std::optional<StepNoise>(*noise);
+}
+
+}  // namespace
+
+ForwardCache::ForwardCache() = default;
+ForwardCache::~ForwardCache() = default;
+ForwardCache::ForwardCache(ForwardCache&&) noexcept = default;
+ForwardCache& ForwardCache::operator=(ForwardCache&&) noexcept = default;
+
+Model::Model(core::KernelSet& kernels, ModelConfig config)
+    : kernels_(kernels), config_(std::move(config)) {
+  config_.validate();
+  add_parameters(config_, parameters_);
+  parameters_.allocate(kernels_);
+}
+
+Model::~Model() = default;
+
+void Model::initialize(std::uint64_t seed) {
+  for (const ParameterInfo& parameter : parameters_.list()) initialize(parameter.name, seed);
+}
+
+void Model::initialize(const std::string& name, std::uint64_t seed) {
+  Tensor value = parameters_.value(name);
+  std::vector<float> values(value.size(), 0.0f);
+  if (ends_with(name, "LayerNorm.weight")) {
+    std::fill(values.begin(), values.end(), 1.0f);
+  } else if (!ends_with(name, "bias")) {
+    core::Rng rng(seed, hash_of(name));
+    for (float& v : values) v = static_cast<float>(config_.initializer_range * rng.normal());
+  }
+  if (ends_with(name, "word_embeddings.weight")) {
+    std::fill(values.begin(), values.begin() + config_.channels, 0.0f);
+  }
+  value.set(std::span<const float>(values));
+}
+
+void Model::set_parameter(const std::string& name, const core::Shape& shape,
+                          std::span<const float> values) {
+  if (!parameters_.has(name)) {
+    throw core::DataError("tensor " + name + " is unknown to a model of this configuration");
+  }
+  Tensor value = parameters_.value(name);
+  if (value.shape() != shape) {
+    throw core::DataError("tensor " + name + " has shape " + core::to_string(shape) +
+                          ", expected " + core::to_string(value.shape()));
+  }
+  value.set(values);
+}
+
+void Model::set_pattern(std::int64_t blocks, const std::vector<BlockPattern>& layers) {
+  core::require(static_cast<std::int64_t>(layers.size()) == config_.layers,
+                "set_pattern: expected one pattern for each layer");
+  LayerPatterns patterns;
+  for (const BlockPattern& pattern : layers) {
+    core::require(pattern.blocks == blocks && pattern.block_size == config_.block_size &&
+                      (pattern.heads == 1 || pattern.heads == config_.heads),
+                  "set_pattern: the pattern is of another number of blocks or heads");
+    patterns.push_back(std::make_shared<const DevicePattern>(kernels_, pattern));
+  }
+  given_patterns_[blocks] = std::move(patterns);
+}
+
+Model::LayerPatterns Model::patterns(std::int64_t blocks) const {
+  if (const auto given = given_patterns_.find(blocks); given != given_patterns_.end()) {
+    return given->second;
+  }
+  core::require(config_.pattern_mode == PatternMode::uniform,
+                "no pattern was set for " + std::to_string(blocks) + " blocks");
+  if (const auto drawn = drawn_patterns_.find(blocks); drawn != drawn_patterns_.end()) {
+    return drawn->second;
+  }
+  LayerPatterns patterns;
+  for (std::int64_t layer = 0; layer < config_.layers; ++layer) {
+    const BlockPattern pattern =
+        uniform_pattern({config_.heads, blocks, config_.block_size, config_.random_blocks,
+                         config_.pattern_seed, layer});
+    patterns.push_back(std::make_shared<const DevicePattern>(kernels_, pattern));
+    if (pattern.is_dense()) break;  // then it is so for all layers
+  }
+  if (drawn_patterns_.size() >= kKeptPatterns) drawn_patterns_.clear();
+  return drawn_patterns_[blocks] = patterns;
+}
+
+void Model::check_batch(const TokenBatch& batch) const {
+  if (batch.tokens > config_.positions) {
+    throw core::DataError("a sequence of " + std::to_string(batch.tokens) +
+                          " tokens is longer than the " + std::to_string(config_.positions) +
+                          " positions of the model; cut it into windows");
+  }
+  if (batch.largest_id >= config_.vocabulary) {
+    throw core::DataError("token id " + std::to_string(batch.largest_id) +
+                          " is not in the model's vocabulary of " +
+                          std::to_string(config_.vocabulary));
+  }
+}
+
+Tensor Model::encode(const TokenBatch& batch, ForwardCache* cache, const StepNoise* noise) const {
+  check_batch(batch);
+  const LayerContext context{config_, parameters_, noise};
+  const LayerPatterns layer_patterns =
+      patterns((batch.tokens + config_.block_size - 1) / config_.block_size);
+  EncoderCache* kept = nullptr;
+  if (cache != nullptr) {
+    cache->encoder_ = std::make_unique<EncoderCache>();
+    kept = cache->encoder_.get();
+    kept->noise = copy_of(noise);
+    kept->batch = batch;
+    kept->patterns = layer_patterns;
+    kept->layers.resize(config_.layers);
+  }
+  Tensor hidden =
+      embeddings_forward(context, batch, kept ? &kept->embeddings : nullptr);  // (B,T,C)
+  for (std::int64_t layer = 0; layer < config_.layers; ++layer) {
+    hidden = encoder_layer_forward(context, layer,
+                                   {batch.lengths, pattern_of(layer_patterns, layer)}, hidden,
+                                   kept ? &kept->layers[layer] : nullptr);  // (B,T,C)
+  }
+  return hidden;
+}
+
+Tensor Model::embed(const TokenBatch& batch) const {
+  check_batch(batch);
+  return embeddings_forward({config_, parameters_, nullptr}, batch, nullptr);
+}
+
+void Model::encode_backward(const Tensor& dhidden, const ForwardCache& cache) {
+  core::require(cache.encoder_ != nullptr, "encode_backward without a forward cache");
+  const EncoderCache& kept = *cache.encoder_;
+  const LayerContext context{config_, parameters_, pointer_to(kept.noise)};
+  Tensor gradient = dhidden;  // (B,T,C)
+  for (std::int64_t layer = config_.layers - 1; layer >= 0; --layer) {
+    gradient = encoder_layer_backward(context, layer,
+                                      {kept.batch.lengths, pattern_of(kept.patterns, layer)},
+                                      kept.layers[layer], gradient);  // (B,T,C)
+  }
+  embeddings_backward(context, kept.batch, kept.embeddings, gradient);
+}
+
+Tensor Model::masked_lm_logits(const Tensor& hidden, const Tensor& rows,
+                               ForwardCache* cache) const {
+  if (!config_.masked_lm) {
+    throw core::DataError(
+        "the model has no masked-token head; choose one that has been pretrained");
+  }
+  if (cache != nullptr) cache->masked_lm_ = std::make_unique<MaskedLmCache>();
+  return masked_lm_forward({config_, parameters_, nullptr}, hidden, rows,
+                           cache ? cache->masked_lm_.get() : nullptr);
+}
+
+void Model::masked_lm_backward(const Tensor& dlogits, const ForwardCache& cache, Tensor& dhidden) {
+  core::require(cache.masked_lm_ != nullptr, "masked_lm_backward without a forward cache");
+  model::masked_lm_backward({config_, parameters_, nullptr}, *cache.masked_lm_, dlogits, dhidden);
+}
+
+Tensor Model::head_output(const Tensor& hidden, ForwardCache* cache, const StepNoise* noise) const {
+  if (config_.task == HeadTask::none) {
+    throw core::DataError("the model has no head for a task; fine-tune it for one first");
+  }
+  std::vector<std::int32_t> cls_rows(hidden.dim(0));
+  for (std::int64_t b = 0; b < hidden.dim(0); ++b) {
+    cls_rows[b] = static_cast<std::int32_t>(b * hidden.dim(1));
+  }
+  const Tensor rows =
+      Tensor::from_host(kernels_, {hidden.dim(0)}, std::span<const std::int32_t>(cls_rows));
+  if (cache != nullptr) {
+    cache->head_ = std::make_unique<HeadCache>();
+    cache->head_->noise = copy_of(noise);
+  }
+  return head_forward({config_, parameters_, noise}, hidden, rows,
+                      cache ? cache->head_.get() : nullptr);
+}
+
+void Model::head_backward(const Tensor& doutput, const ForwardCache& cache, Tensor& dhidden) {
+  core::require(cache.head_ != nullptr, "head_backward without a forward cache");
+  model::head_backward({config_, parameters_, pointer_to(cache.head_->noise)}, *cache.head_,
+                       doutput, dhidden);
+}
+
+Tensor Model::pool(const Tensor& hidden, const TokenBatch& batch) const {
+  std::vector<std::int32_t> begin, end;
+  for (const std::int32_t length : batch.lengths.to_ints()) {
+    begin.push_back(1);                      // behind [CLS]
+    end.push_back(std::max(1, length - 1));  // before [SEP]
+  }
+  return ops::mean_rows(
+      hidden, Tensor::from_host(kernels_, {batch.batch}, std::span<const std::int32_t>(begin)),
+      Tensor::from_host(kernels_, {batch.batch}, std::span<const std::int32_t>(end)));
+}
+
+}  // namespace dnabird::model
