@@ -1,0 +1,33 @@
+#include "core/device.h"
+
+#include <stdexcept>
+
+#include "core/errors.h"
+
+namespace dnabird::core {
+
+std::unique_ptr<kernels::KernelSet> open_device(const std::string& device,
+                                                const std::string& precision, int threads) {
+  if (precision == "bf16") {
+    throw UsageError("--precision bf16: the CPU computes in f32 here; leave the option out");
+  }
+  if (precision != "auto" && precision != "f32") {
+    throw UsageError("--precision " + precision + ": expected auto, f32 or bf16");
+  }
+  if (threads < 0) throw UsageError("--threads must be 0 (all cores) or more");
+  if (device != "auto" && device != "cpu" && !device.starts_with("cuda")) {
+    throw UsageError("--device " + device + ": expected auto, cpu, cuda or cuda:N");
+  }
+  try {
+    return kernels::make_kernel_set(device == "auto" ? "cpu" : device, kernels::DType::f32,
+                                    threads);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError("--device " + device + ": " + error.what());
+  }
+}
+
+std::unique_ptr<kernels::KernelSet> open_reference() {
+  return kernels::make_kernel_set("reference", kernels::DType::f64, 1);
+}
+
+}  // namespace dnabird::core

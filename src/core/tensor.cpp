@@ -1,0 +1,163 @@
+#include "core/tensor.h"
+
+#include <algorithm>
+
+#include "core/errors.h"
+
+namespace dnabird::core {
+
+namespace {
+
+template <class To, class From>
+std::vector<To> convert(std::span<const From> values) {
+  return std::vector<To>(values.begin(), values.end());
+}
+
+template <class From>
+void copy_values_in(Tensor& tensor, std::span<const From> values) {
+  require(static_cast<std::int64_t>(values.size()) == tensor.size(),
+          "tensor " + to_string(tensor.shape()) + " set from " + std::to_string(values.size()) +
+              " values");
+  KernelSet& kernels = tensor.kernels();
+  if (tensor.dtype() == DType::f32) {
+    const auto host = convert<float>(values);
+    kernels.copy_in(tensor.data(), host.data(), host.size() * sizeof(float));
+  } else if (tensor.dtype() == DType::f64) {
+    const auto host = convert<double>(values);
+    kernels.copy_in(tensor.data(), host.data(), host.size() * sizeof(double));
+  } else {
+    const auto host = convert<std::int32_t>(values);
+    kernels.copy_in(tensor.data(), host.data(), host.size() * sizeof(std::int32_t));
+  }
+}
+
+template <class Stored, class To>
+std::vector<To> copy_values_out(const Tensor& tensor) {
+  std::vector<Stored> host(static_cast<std::size_t>(tensor.size()));
+  if (!host.empty()) {
+    tensor.kernels().copy_out(host.data(), tensor.data(), host.size() * sizeof(Stored));
+  }
+  if constexpr (std::is_same_v<Stored, To>) return host;
+  return std::vector<To>(host.begin(), host.end());
+}
+
+template <class To>
+std::vector<To> to_host(const Tensor& tensor) {
+  switch (tensor.dtype()) {
+    case DType::f32:
+      return copy_values_out<float, To>(tensor);
+    case DType::f64:
+      return copy_values_out<double, To>(tensor);
+    case DType::i32:
+      return copy_values_out<std::int32_t, To>(tensor);
+  }
+  throw std::logic_error("bug: unknown dtype");
+}
+
+}  // namespace
+
+std::int64_t element_count(const Shape& shape) {
+  std::int64_t count = 1;
+  for (const std::int64_t extent : shape) count *= extent;
+  return count;
+}
+
+std::string to_string(const Shape& shape) {
+  std::string text = "(";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    text += (i ? "," : "") + std::to_string(shape[i]);
+  }
+  return text + ")";
+}
+
+Tensor Tensor::empty(KernelSet& kernels, Shape shape) {
+  return empty(kernels, std::move(shape), kernels.dtype());
+}
+
+Tensor Tensor::empty(KernelSet& kernels, Shape shape, DType dtype) {
+  require(std::all_of(shape.begin(), shape.end(), [](std::int64_t n) { return n >= 0; }),
+          "negative extent in " + to_string(shape));
+  Tensor tensor;
+  tensor.kernels_ = &kernels;
+  tensor.dtype_ = dtype;
+  tensor.size_ = element_count(shape);
+  tensor.shape_ = std::move(shape);
+  const std::size_t bytes = static_cast<std::size_t>(tensor.size_) * kernels::size_of(dtype);
+  if (bytes > 0) {
+    tensor.data_ = kernels.allocate(bytes);
+    tensor.owner_ = std::shared_ptr<void>(
+        tensor.data_, [&kernels, bytes](void* memory) { kernels.release(memory, bytes); });
+  }
+  return tensor;
+}
+
+Tensor Tensor::zeros(KernelSet& kernels, Shape shape) {
+  Tensor tensor = empty(kernels, std::move(shape));
+  tensor.zero();
+  return tensor;
+}
+
+Tensor Tensor::from_host(KernelSet& kernels, Shape shape, std::span<const float> values) {
+  Tensor tensor = empty(kernels, std::move(shape));
+  copy_values_in(tensor, values);
+  return tensor;
+}
+
+Tensor Tensor::from_host(KernelSet& kernels, Shape shape, std::span<const double> values) {
+  Tensor tensor = empty(kernels, std::move(shape));
+  copy_values_in(tensor, values);
+  return tensor;
+}
+
+Tensor Tensor::from_host(KernelSet& kernels, Shape shape, std::span<const std::int32_t> values) {
+  Tensor tensor = empty(kernels, std::move(shape), DType::i32);
+  copy_values_in(tensor, values);
+  return tensor;
+}
+
+std::int64_t Tensor::dim(int axis) const {
+  const int rank = static_cast<int>(shape_.size());
+  const int index = axis < 0 ? rank + axis : axis;
+  require(index >= 0 && index < rank, "axis " + std::to_string(axis) + " of " + to_string(shape_));
+  return shape_[static_cast<std::size_t>(index)];
+}
+
+const std::int32_t* Tensor::ints() const {
+  require(dtype_ == DType::i32, "integers asked of a tensor of floats " + to_string(shape_));
+  return static_cast<const std::int32_t*>(data_);
+}
+
+Tensor Tensor::reshape(Shape shape) const { return view(0, std::move(shape)); }
+
+Tensor Tensor::view(std::int64_t begin, Shape shape) const {
+  const std::int64_t count = element_count(shape);
+  require(begin >= 0 && begin + count <= size_,
+          "view " + to_string(shape) + " at " + std::to_string(begin) + " of " + to_string(shape_));
+  Tensor tensor = *this;
+  tensor.data_ =
+      static_cast<char*>(data_) + static_cast<std::size_t>(begin) * kernels::size_of(dtype_);
+  tensor.size_ = count;
+  tensor.shape_ = std::move(shape);
+  return tensor;
+}
+
+void Tensor::zero() {
+  if (size_ > 0) kernels_->zero(data_, static_cast<std::size_t>(size_) * kernels::size_of(dtype_));
+}
+
+void Tensor::copy_from(const Tensor& other) {
+  require(size_ == other.size_ && dtype_ == other.dtype_,
+          "copy of " + to_string(other.shape_) + " into " + to_string(shape_));
+  if (size_ > 0) {
+    kernels_->copy(data_, other.data_, static_cast<std::size_t>(size_) * kernels::size_of(dtype_));
+  }
+}
+
+void Tensor::set(std::span<const float> values) { copy_values_in(*this, values); }
+void Tensor::set(std::span<const double> values) { copy_values_in(*this, values); }
+
+std::vector<float> Tensor::to_floats() const { return to_host<float>(*this); }
+std::vector<double> Tensor::to_doubles() const { return to_host<double>(*this); }
+std::vector<std::int32_t> Tensor::to_ints() const { return to_host<std::int32_t>(*this); }
+
+}  // namespace dnabird::core
