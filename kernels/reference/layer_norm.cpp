@@ -1,0 +1,58 @@
+#include "kernels/reference/layer_norm.h"
+
+#include <cmath>
+
+#include "kernels/reference/typed.h"
+
+namespace dnabird::kernels::reference {
+
+template <class T>
+void layer_norm_forward(const LayerNormArgs& a) {
+  const std::int64_t n = a.channels;
+  for (std::int64_t r = 0; r < a.rows; ++r) {
+    const T* x = as<T>(a.x) + r * n;
+    T mean = 0, variance = 0;
+    for (std::int64_t c = 0; c < n; ++c) mean += x[c];
+    mean /= static_cast<T>(n);
+    for (std::int64_t c = 0; c < n; ++c) variance += (x[c] - mean) * (x[c] - mean);
+    variance /= static_cast<T>(n);
+    const T rstd = T(1) / std::sqrt(variance + static_cast<T>(a.epsilon));
+    for (std::int64_t c = 0; c < n; ++c) {
+      as<T>(a.y)[r * n + c] = (x[c] - mean) * rstd * as<T>(a.gamma)[c] + as<T>(a.beta)[c];
+    }
+    as<T>(a.mean)[r] = mean;
+    as<T>(a.rstd)[r] = rstd;
+  }
+}
+
+template <class T>
+void layer_norm_backward(const LayerNormGrad& a) {
+  const std::int64_t n = a.channels;
+  for (std::int64_t r = 0; r < a.rows; ++r) {
+    const T* x = as<T>(a.x) + r * n;
+    const T* dy = as<T>(a.dy) + r * n;
+    const T mean = as<T>(a.mean)[r], rstd = as<T>(a.rstd)[r];
+    T mean_g = 0, mean_gx = 0;
+    for (std::int64_t c = 0; c < n; ++c) {
+      const T x_hat = (x[c] - mean) * rstd, g = dy[c] * as<T>(a.gamma)[c];
+      mean_g += g;
+      mean_gx += g * x_hat;
+      if (a.dgamma) as<T>(a.dgamma)[c] += dy[c] * x_hat;
+      if (a.dbeta) as<T>(a.dbeta)[c] += dy[c];
+    }
+    if (!a.dx) continue;
+    mean_g /= static_cast<T>(n);
+    mean_gx /= static_cast<T>(n);
+    for (std::int64_t c = 0; c < n; ++c) {
+      const T x_hat = (x[c] - mean) * rstd, g = dy[c] * as<T>(a.gamma)[c];
+      as<T>(a.dx)[r * n + c] = rstd * (g - mean_g - x_hat * mean_gx);
+    }
+  }
+}
+
+template void layer_norm_forward<float>(const LayerNormArgs&);
+template void layer_norm_forward<double>(const LayerNormArgs&);
+template void layer_norm_backward<float>(const LayerNormGrad&);
+template void layer_norm_backward<double>(const LayerNormGrad&);
+
+}  // namespace dnabird::kernels::reference

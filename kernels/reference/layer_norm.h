@@ -1,0 +1,18 @@
+// Reference of layer normalisation over the last axis. Source: Ba et al. 2016.
+#pragma once
+
+#include "kernels/kernel_set.h"
+
+namespace dnabird::kernels::reference {
+
+/// mean = sum(x)/C; rstd = 1/sqrt(sum((x - mean)^2)/C + epsilon);
+/// y = (x - mean) * rstd * gamma + beta
+template <class T>
+void layer_norm_forward(const LayerNormArgs& args);
+
+/// With x_hat = (x - mean) * rstd and g = dy * gamma:
+/// dx = rstd * (g - mean(g) - x_hat * mean(g * x_hat)); dgamma += dy * x_hat; dbeta += dy.
+template <class T>
+void layer_norm_backward(const LayerNormGrad& args);
+
+}  // namespace dnabird::kernels::reference
