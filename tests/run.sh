@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs what is missing (Debian 12), builds, runs every test; ctest's summary comes last.
+#   bash tests/run.sh              release build in build/
+#   bash tests/run.sh --sanitize   address and undefined-behaviour sanitizers in build-sanitize/
+#   bash tests/run.sh --tidy       clang-tidy over the sources instead of the tests
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$root/scripts/install_packages.sh"
+
+mode=release
+for argument in "$@"; do
+  case $argument in
+    --sanitize) mode=sanitize ;;
+    --tidy) mode=tidy ;;
+    -h | --help) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    *) echo "tests/run.sh: unknown option $argument; expected --sanitize or --tidy" >&2; exit 2 ;;
+  esac
+done
+
+install_packages "${dnabird_build_packages[@]}" "${dnabird_test_packages[@]}"
+
+case $mode in
+  release)
+    build=$root/build
+    configure_and_build "$root" "$build" -DCMAKE_BUILD_TYPE=Release
+    ;;
+  sanitize)
+    build=$root/build-sanitize
+    # GCC's own warnings about uninitialised values misfire on instrumented code.
+    configure_and_build "$root" "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+      -DDNABIRD_SANITIZE=address,undefined -DDNABIRD_BENCHMARKS=OFF \
+      -DCMAKE_CXX_FLAGS=-Wno-maybe-uninitialized
+    export ASAN_OPTIONS=detect_stack_use_after_return=1
+    export UBSAN_OPTIONS=print_stacktrace=1
+    export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0
+    ;;
+  tidy)
+    install_packages clang-tidy
+    cmake -S "$root" -B "$root/build" -DCMAKE_BUILD_TYPE=Release
+    exec run-clang-tidy-14 -quiet -p "$root/build" -j "$(nproc)" "^$root/(kernels|src|pipelines)/"
+    ;;
+esac
+exec ctest --test-dir "$build" --output-on-failure --parallel "$(nproc)"
