@@ -1,0 +1,182 @@
+// The second link of the chain of proof: every op of a device against the reference in double, on
+// the same float inputs; and what the kernel set promises about bytes.
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <tuple>
+
+#include "support/compare.h"
+#include "support/op_families.h"
+
+namespace dnabird::test {
+namespace {
+
+constexpr double kTolerance = 1e-5;
+
+using DeviceAndOps = std::tuple<std::string, OpFamily>;
+
+class Device : public ::testing::TestWithParam<DeviceAndOps> {
+ protected:
+  void SetUp() override {
+    reference_ = kernels::make_kernel_set("reference", kernels::DType::f64, 1);
+    try {
+      one_thread_ = open(1);
+      two_threads_ = open(2);
+    } catch (const std::invalid_argument& error) {
+      GTEST_SKIP() << device() << ": " << error.what();
+    }
+  }
+  const std::string& device() const { return std::get<0>(GetParam()); }
+  std::vector<Op> ops() const { return std::get<1>(GetParam()).ops(); }
+  std::unique_ptr<kernels::KernelSet> open(int threads) const {
+    return kernels::make_kernel_set(device(), kernels::DType::f32, threads);
+  }
+
+  /// What forward leaves for backward, as floats, so that both sides get the same numbers.
+  Arrays saved(const Op& op) {
+    Arrays arrays = op.forward(*reference_, op, 0);
+    for (auto& [name, values] : arrays) {
+      for (double& v : values) v = static_cast<float>(v);
+    }
+    return arrays;
+  }
+
+  std::unique_ptr<kernels::KernelSet> reference_, one_thread_, two_threads_;
+};
+
+void expect_close(const Arrays& actual, const Arrays& expected, const std::string& what) {
+  ASSERT_EQ(actual.size(), expected.size()) << what;
+  for (const auto& [name, values] : expected) {
+    EXPECT_TRUE(close(actual.at(name), values, kTolerance)) << what << ": " << name;
+  }
+}
+
+void expect_same_bits(const Arrays& actual, const Arrays& expected, const std::string& what) {
+  ASSERT_EQ(actual.size(), expected.size()) << what;
+  for (const auto& [name, values] : expected) {
+    EXPECT_TRUE(same_bits(actual.at(name), values)) << what << ": " << name;
+  }
+}
+
+TEST_P(Device, forward_matches_reference) {
+  for (const Op& op : ops()) {
+    expect_close(op.forward(*two_threads_, op, 0), op.forward(*reference_, op, 0), op.name);
+  }
+}
+
+TEST_P(Device, forward_gives_the_same_bytes_for_any_number_of_threads) {
+  for (const Op& op : ops()) {
+    expect_same_bits(op.forward(*two_threads_, op, 0), op.forward(*one_thread_, op, 0), op.name);
+  }
+}
+
+TEST_P(Device, forward_takes_views_at_any_element) {
+  for (const Op& op : ops()) {
+    expect_close(op.forward(*two_threads_, op, 1), op.forward(*reference_, op, 0), op.name);
+  }
+}
+
+TEST_P(Device, forward_gives_a_row_the_same_bytes_alone_and_among_others) {
+  for (const Op& op : ops()) {
+    if (op.rows == 0 || op.by_row.empty()) continue;
+    const Arrays whole = op.forward(*two_threads_, op, 0);
+    for (const std::int64_t first : {std::int64_t{0}, op.rows / 3, op.rows - 1}) {
+      const Op row = row_slice(op, first, 1);
+      for (const auto& [name, values] : row.forward(*two_threads_, row, 0)) {
+        EXPECT_TRUE(same_bits(values, rows_of(whole.at(name), op, first, 1)))
+            << op.name << ": " << name << " of row " << first << " alone";
+      }
+    }
+  }
+}
+
+const auto kDevices = ::testing::Values("cpu", "reference", "cuda");
+
+std::string device_and_family(const ::testing::TestParamInfo<DeviceAndOps>& info) {
+  return std::get<0>(info.param) + "_" + std::get<1>(info.param).name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, Device,
+                         ::testing::Combine(kDevices,
+                                            ::testing::ValuesIn(device_families_with_backward())),
+                         device_and_family);
+INSTANTIATE_TEST_SUITE_P(
+    KernelsWithoutBackward, Device,
+    ::testing::Combine(kDevices, ::testing::ValuesIn(device_families_without_backward())),
+    device_and_family);
+
+/// Ops that have a backward.
+class DeviceBackward : public Device {
+ protected:
+  Arrays gradients(kernels::KernelSet& kernels, const Op& op, const GradientRequest& request = {}) {
+    return op.backward(kernels, op, saved(op), request);
+  }
+};
+
+TEST_P(DeviceBackward, matches_reference) {
+  for (const Op& op : ops()) {
+    expect_close(gradients(*two_threads_, op), gradients(*reference_, op), op.name);
+  }
+}
+
+TEST_P(DeviceBackward, accumulates_like_the_reference) {
+  for (const Op& op : ops()) {
+    const GradientRequest request{.start = 0.75};
+    expect_close(gradients(*two_threads_, op, request), gradients(*reference_, op, request),
+                 op.name);
+  }
+}
+
+TEST_P(DeviceBackward, gives_the_same_bytes_for_any_number_of_threads) {
+  for (const Op& op : ops()) {
+    expect_same_bits(gradients(*two_threads_, op), gradients(*one_thread_, op), op.name);
+  }
+}
+
+TEST_P(DeviceBackward, takes_views_at_any_element) {
+  for (const Op& op : ops()) {
+    expect_close(gradients(*two_threads_, op, {.offset = 1}), gradients(*reference_, op), op.name);
+  }
+}
+
+/// A null gradient means "not wanted": the others are the same without it.
+TEST_P(DeviceBackward, gives_each_gradient_alone) {
+  for (const Op& op : ops()) {
+    const Arrays all = gradients(*two_threads_, op);
+    if (all.size() < 2) continue;
+    for (const auto& [wanted, values] : all) {
+      GradientRequest request;
+      for (const auto& [name, ignored] : all) {
+        if (name != wanted) request.unwanted.insert(name);
+      }
+      const Arrays alone = gradients(*two_threads_, op, request);
+      EXPECT_TRUE(close(alone.at(wanted), values, kTolerance)) << op.name << ": " << wanted;
+    }
+  }
+}
+
+/// Gradients of activations belong to rows; those of parameters sum over them.
+TEST_P(DeviceBackward, gives_a_row_the_same_bytes_alone_and_among_others) {
+  for (const Op& op : ops()) {
+    if (op.rows == 0 || op.by_row.empty()) continue;
+    const Arrays whole = gradients(*two_threads_, op);
+    for (const std::int64_t first : {std::int64_t{0}, op.rows / 3, op.rows - 1}) {
+      const Op row = row_slice(op, first, 1);
+      Arrays saved_row = saved(op);
+      for (auto& [name, values] : saved_row) values = rows_of(values, op, first, 1);
+      for (const auto& [name, values] : row.backward(*two_threads_, row, saved_row, {})) {
+        if (!op.by_row.contains(name)) continue;
+        EXPECT_TRUE(same_bits(values, rows_of(whole.at(name), op, first, 1)))
+            << op.name << ": gradient of " << name << ", row " << first << " alone";
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, DeviceBackward,
+                         ::testing::Combine(kDevices,
+                                            ::testing::ValuesIn(device_families_with_backward())),
+                         device_and_family);
+
+}  // namespace
+}  // namespace dnabird::test
