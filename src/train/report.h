@@ -24,8 +24,9 @@ struct Metric {
   std::string target;  // a label or target, "mean" over several of them; "label" for classification
   std::string name;    // MCC, F1, accuracy, AUROC, AUPRC, macro_F1, Pearson, Spearman, MSE
   double value = 0;
-  Interval95 interval{};  // NaN without resamples
-  std::int64_t n = 0;     // rows with a truth
+  Interval95 interval{};      // NaN without resamples
+  std::int64_t n = 0;         // rows with a truth
+  std::string group = "all";  // the part of the data: a contig, a threshold
 };
 
 /// Two classes: MCC, F1, accuracy, AUROC, AUPRC of class 1. More: MCC, accuracy, macro_F1.
