@@ -21,7 +21,8 @@ class Fasta {
 
   const std::string& path() const { return path_; }
   const std::vector<std::string>& contigs() const { return contigs_; }
-  /// The contig's own name for a name that may be an alias (chr1 / 1, chrM / MT / M); none if absent.
+  /// The contig's own name for a name that may be an alias (chr1 / 1, chrM / MT / M); none if
+  /// absent.
   std::optional<std::string> resolve(const std::string& contig) const;
   std::int64_t length(const std::string& contig) const;
   /// Bases [begin, end), normalised to A C G T N; what lies outside the contig is N.

@@ -10,9 +10,9 @@ namespace dnabird::io {
 struct Interval {
   std::string contig;
   std::int64_t begin = 0;
-  std::int64_t end = 0;          // kToEnd = the contig's end
-  std::string name;              // BED column 4, or empty
-  char strand = '.';             // BED column 6
+  std::int64_t end = 0;  // kToEnd = the contig's end
+  std::string name;      // BED column 4, or empty
+  char strand = '.';     // BED column 6
   bool operator==(const Interval&) const = default;
 };
 inline constexpr std::int64_t kToEnd = INT64_MAX;

@@ -12,9 +12,9 @@
 namespace dnabird::io {
 
 struct ModelFolder {
-  nlohmann::json config;                 // config.json
-  TensorFile weights;                    // model.safetensors
-  std::vector<std::string> vocabulary;   // lines of vocab.txt
+  nlohmann::json config;                // config.json
+  TensorFile weights;                   // model.safetensors
+  std::vector<std::string> vocabulary;  // lines of vocab.txt
 };
 
 /// Throws DataError that names the folder and what it lacks.

@@ -25,6 +25,7 @@ class PartialOutput {
  private:
   std::string path_, temporary_;
   bool is_stdout_, committed_ = false;
+  int slot_ = -1;  // in the table that remove_partial_outputs reads
 };
 
 /// Text output with that promise; bgzip-compressed if the path ends in .gz or .bgz.

@@ -10,7 +10,7 @@ namespace dnabird::io {
 
 /// A tensor on the host. f64, f32, i32 are kept in `bytes` as stored.
 struct HostTensor {
-  std::string dtype;                 // "F32", "F64", "I32"
+  std::string dtype;  // "F32", "F64", "I32"
   std::vector<std::int64_t> shape;
   std::vector<char> bytes;
 

@@ -18,7 +18,7 @@ class VariantRecord {
   ~VariantRecord();
 
   const std::string& contig() const { return contig_; }
-  std::int64_t position() const { return position_; }            // 0-based
+  std::int64_t position() const { return position_; }  // 0-based
   const std::string& ref() const { return ref_; }
   const std::vector<std::string>& alts() const { return alts_; }
   /// A numeric INFO value (its first element), none if absent or missing.
@@ -65,8 +65,8 @@ class VariantReader {
 
 struct InfoField {
   std::string id;
-  std::string number;       // "A", "1"
-  std::string type;         // "Float", "String"
+  std::string number;  // "A", "1"
+  std::string type;    // "Float", "String"
   std::string description;
 };
 
@@ -76,12 +76,12 @@ struct ContigLine {
 };
 
 struct VariantWriterOptions {
-  std::string path;                  // "-" = stdout; the suffix .vcf .vcf.gz .bcf picks the format
-  char format = 0;                   // v z u b, used where the suffix says nothing; 0 = v
+  std::string path;  // "-" = stdout; the suffix .vcf .vcf.gz .bcf picks the format
+  char format = 0;   // v z u b, used where the suffix says nothing; 0 = v
   int threads = 1;
-  std::vector<InfoField> info;       // header lines to add; former lines of these ids are replaced
-  std::vector<std::string> lines;    // further "##key=value" lines
-  std::vector<ContigLine> contigs;   // added where the input's header has none of that name
+  std::vector<InfoField> info;      // header lines to add; former lines of these ids are replaced
+  std::vector<std::string> lines;   // further "##key=value" lines
+  std::vector<ContigLine> contigs;  // added where the input's header has none of that name
 };
 
 /// Writes the records of one reader under its header plus ours, whole or not at all.

@@ -1,0 +1,236 @@
+#include "io/model_folder.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/errors.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "io/file_error.h"
+#include "io/line_reader.h"
+#include "io/output_file.h"
+#include "io/partial_registry.h"
+
+namespace dnabird::io {
+namespace {
+
+namespace fs = std::filesystem;
+using core::DataError;
+
+constexpr const char* kConfig = "config.json";
+constexpr const char* kWeights = "model.safetensors";
+constexpr const char* kVocabulary = "vocab.txt";
+// config.json is the last to come and the first to go: a folder that has it is whole.
+constexpr const char* kFilesInOrder[] = {kVocabulary, kWeights, kConfig};
+
+std::string without_slash(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+void sync_folder(const fs::path& folder) {
+  const int file = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) return;
+  fsync(file);  // not every file system can; the order of the renames stands without it
+  close(file);
+}
+
+void move_file(const fs::path& from, const fs::path& to) {
+  if (rename(from.c_str(), to.c_str()) != 0) throw_file_error("write", to.string(), errno);
+}
+
+/// Puts the files of a complete partial folder in their place. May be called again after any
+/// interruption: what was moved already is no longer in `partial`.
+void move_into_place(const fs::path& partial, const fs::path& folder) {
+  std::error_code ignored;
+  fs::remove(folder / kConfig, ignored);
+  sync_folder(folder);
+  for (const char* name : kFilesInOrder) {
+    if (fs::exists(partial / name)) move_file(partial / name, folder / name);
+    sync_folder(folder);
+  }
+  fs::remove(partial, ignored);
+}
+
+/// A run that was killed between the renames left the rest, complete, in the partial folder.
+void finish_interrupted_write(const fs::path& folder, const fs::path& partial) {
+  if (fs::exists(folder / kConfig) || !fs::exists(partial / kConfig)) return;
+  core::log_warning("finishing the interrupted write of model '" + folder.string() + "'");
+  std::error_code ignored;
+  fs::create_directory(folder, ignored);
+  move_into_place(partial, folder);
+}
+
+/// The folder that a write fills, gone again (with what is in it) unless kept.
+class PartialFolder {
+ public:
+  explicit PartialFolder(const fs::path& path) : path_(path) {
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error) throw_file_error("write", path.string(), error.value());
+    remove_leftovers();
+    for (const char* name : kFilesInOrder) {
+      slots_.push_back(register_partial((path / name).string()));
+    }
+    slots_.push_back(register_partial(path.string()));
+  }
+  ~PartialFolder() {
+    release();
+    if (kept_) return;
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  PartialFolder(const PartialFolder&) = delete;
+  PartialFolder& operator=(const PartialFolder&) = delete;
+
+  /// From here on what lies in it is complete and must survive a Ctrl-C.
+  void keep() {
+    kept_ = true;
+    release();
+  }
+
+ private:
+  /// Of a run that was killed before its files were complete.
+  void remove_leftovers() {
+    std::error_code ignored;
+    for (const char* name : kFilesInOrder) fs::remove(path_ / name, ignored);
+    for (const fs::directory_entry& entry : fs::directory_iterator(path_, ignored)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with('.') && name.find(".partial-") != std::string::npos) {
+        fs::remove(entry.path(), ignored);
+      }
+    }
+  }
+
+  void release() {
+    for (const int slot : slots_) release_partial(slot);
+    slots_.clear();
+  }
+
+  fs::path path_;
+  std::vector<int> slots_;
+  bool kept_ = false;
+};
+
+std::vector<std::string> read_vocabulary(const std::string& path) {
+  std::vector<std::string> lines;
+  std::string line;
+  for (LineReader reader(path); reader.next(line);) lines.push_back(line);
+  while (!lines.empty() && lines.back().empty()) lines.pop_back();
+  return lines;
+}
+
+/// Where the running program lies; empty if the system does not say.
+fs::path binary_folder() {
+  std::error_code error;
+  const fs::path binary = fs::read_symlink("/proc/self/exe", error);
+  return error ? fs::path() : binary.parent_path();
+}
+
+}  // namespace
+
+ModelFolder read_model_folder(const std::string& path) {
+  const fs::path folder = without_slash(path);
+  finish_interrupted_write(folder, folder.string() + ".partial");
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) {
+    throw DataError("there is no model folder '" + path + "'");
+  }
+  std::vector<std::string> missing;
+  for (const char* name : {kConfig, kWeights, kVocabulary}) {
+    if (!fs::exists(folder / name, error)) missing.push_back(name);
+  }
+  if (!missing.empty()) {
+    throw DataError("model folder '" + path + "' lacks " + core::join(missing, ", "));
+  }
+  ModelFolder model;
+  model.config = read_json((folder / kConfig).string());
+  model.weights = read_safetensors((folder / kWeights).string());
+  model.vocabulary = read_vocabulary((folder / kVocabulary).string());
+  return model;
+}
+
+void write_model_folder(const std::string& path, const ModelFolder& model) {
+  const fs::path folder = without_slash(path);
+  const fs::path partial_path = folder.string() + ".partial";
+  std::error_code error;
+  if (fs::exists(folder, error) && !fs::is_directory(folder, error)) {
+    throw_file_error("write model folder", path, ENOTDIR);
+  }
+  finish_interrupted_write(folder, partial_path);
+  PartialFolder partial(partial_path);
+  std::string vocabulary;
+  for (const std::string& line : model.vocabulary) vocabulary += line + "\n";
+  TextOutput out((partial_path / kVocabulary).string());
+  out.write(vocabulary);
+  out.commit();
+  write_safetensors((partial_path / kWeights).string(), model.weights);
+  write_json((partial_path / kConfig).string(), model.config);
+  partial.keep();
+  if (!fs::exists(folder, error)) {
+    move_file(partial_path, folder);
+    sync_folder(fs::absolute(folder).parent_path());
+  } else {
+    move_into_place(partial_path, folder);
+  }
+}
+
+nlohmann::json read_json(const std::string& path) {
+  require_readable(path);
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw_file_error("read", path, errno);
+  std::ostringstream buffer;
+  buffer << in.rdbuf();
+  const std::string text = buffer.str();
+  if (in.bad()) throw_file_error("read", path, errno);
+  if (text.empty()) throw DataError("'" + path + "' is empty");
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& problem) {
+    const std::size_t end = std::min(problem.byte > 0 ? problem.byte - 1 : 0, text.size());
+    const auto begin = text.begin();
+    const auto line = std::count(begin, begin + static_cast<std::ptrdiff_t>(end), '\n') + 1;
+    const std::size_t line_break = end == 0 ? std::string::npos : text.rfind('\n', end - 1);
+    const std::size_t column = line_break == std::string::npos ? end + 1 : end - line_break;
+    throw DataError("'" + path + "' line " + std::to_string(line) + ", column " +
+                    std::to_string(column) + ": not valid JSON");
+  }
+}
+
+void write_json(const std::string& path, const nlohmann::json& value) {
+  TextOutput out(path);
+  out.write(value.dump(2) + "\n");
+  out.commit();
+}
+
+std::string find_model(const std::string& name_or_path) {
+  std::error_code error;
+  if (fs::is_directory(name_or_path, error)) return name_or_path;
+  std::vector<std::string> tried = {name_or_path};
+  std::vector<fs::path> folders;
+  if (const char* set = std::getenv("DNABIRD_MODELS"); set && *set) folders.emplace_back(set);
+  if (const fs::path beside = binary_folder(); !beside.empty()) {
+    folders.push_back((beside / "../share/dnabird/models").lexically_normal());
+  }
+  folders.emplace_back(DNABIRD_SOURCE_MODELS);
+  // A path with folders in it was meant as it stands.
+  if (!name_or_path.empty() && name_or_path.find('/') == std::string::npos) {
+    for (const fs::path& folder : folders) {
+      tried.push_back((folder / name_or_path).string());
+      if (fs::is_directory(tried.back(), error)) return tried.back();
+    }
+  }
+  throw core::UsageError("there is no model '" + name_or_path + "'; looked for the folder " +
+                         core::join(tried, ", ") +
+                         "; give the path of a model folder or set DNABIRD_MODELS");
+}
+
+}  // namespace dnabird::io
