@@ -2,10 +2,10 @@
 // the same float inputs; and what the kernel set promises about bytes.
 #include <gtest/gtest.h>
 
-#include <stdexcept>
 #include <tuple>
 
 #include "support/compare.h"
+#include "support/device_test.h"
 #include "support/op_families.h"
 
 namespace dnabird::test {
@@ -19,18 +19,12 @@ class Device : public ::testing::TestWithParam<DeviceAndOps> {
  protected:
   void SetUp() override {
     reference_ = kernels::make_kernel_set("reference", kernels::DType::f64, 1);
-    try {
-      one_thread_ = open(1);
-      two_threads_ = open(2);
-    } catch (const std::invalid_argument& error) {
-      GTEST_SKIP() << device() << ": " << error.what();
-    }
+    std::string why_not;
+    one_thread_ = open_device(std::get<0>(GetParam()), 1, &why_not);
+    two_threads_ = open_device(std::get<0>(GetParam()), 2, &why_not);
+    if (!two_threads_) GTEST_SKIP() << why_not;
   }
-  const std::string& device() const { return std::get<0>(GetParam()); }
   std::vector<Op> ops() const { return std::get<1>(GetParam()).ops(); }
-  std::unique_ptr<kernels::KernelSet> open(int threads) const {
-    return kernels::make_kernel_set(device(), kernels::DType::f32, threads);
-  }
 
   /// What forward leaves for backward, as floats, so that both sides get the same numbers.
   Arrays saved(const Op& op) {
@@ -89,8 +83,6 @@ TEST_P(Device, forward_gives_a_row_the_same_bytes_alone_and_among_others) {
     }
   }
 }
-
-const auto kDevices = ::testing::Values("cpu", "reference", "cuda");
 
 std::string device_and_family(const ::testing::TestParamInfo<DeviceAndOps>& info) {
   return std::get<0>(info.param) + "_" + std::get<1>(info.param).name;

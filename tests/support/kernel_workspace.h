@@ -31,8 +31,9 @@ class Workspace {
     for (const Block& block : blocks_) kernels_.release(block.memory, block.bytes);
   }
 
-  /// An input; null if `values` is empty and `or_null` is asked for with optional_in.
+  /// An input.
   const void* in(const std::vector<double>& values) { return place(values); }
+  /// The input of that name, or null where `arrays` has none.
   const void* optional_in(const Arrays& arrays, const std::string& name) {
     const auto found = arrays.find(name);
     return found == arrays.end() ? nullptr : in(found->second);

@@ -1,0 +1,68 @@
+// Which devices this build has, and what it says of the others.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "kernels/kernel_set.h"
+
+namespace dnabird::test {
+namespace {
+
+using kernels::DType;
+using ::testing::HasSubstr;
+
+std::string refusal(const std::string& device, DType dtype) {
+  try {
+    kernels::make_kernel_set(device, dtype, 1);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Select, sizes_of_elements) {
+  EXPECT_EQ(kernels::size_of(DType::f32), 4u);
+  EXPECT_EQ(kernels::size_of(DType::f64), 8u);
+  EXPECT_EQ(kernels::size_of(DType::i32), 4u);
+}
+
+TEST(Select, cpu_computes_in_f32_only) {
+  const auto kernels = kernels::make_kernel_set("cpu", DType::f32, 1);
+  EXPECT_EQ(kernels->name(), "cpu");
+  EXPECT_EQ(kernels->dtype(), DType::f32);
+  EXPECT_FALSE(kernels->description().empty());
+  EXPECT_NE(refusal("cpu", DType::f64), "");
+}
+
+TEST(Select, reference_computes_in_f32_and_f64) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const auto kernels = kernels::make_kernel_set("reference", dtype, 1);
+    EXPECT_EQ(kernels->name(), "reference");
+    EXPECT_EQ(kernels->dtype(), dtype);
+  }
+  EXPECT_NE(refusal("reference", DType::i32), "");
+}
+
+TEST(Select, cuda_is_refused_in_one_line_that_says_what_to_do) {
+  for (const char* device : {"cuda", "cuda:1"}) {
+    const std::string message = refusal(device, DType::f32);
+    EXPECT_THAT(message, HasSubstr("--device cpu")) << device;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << device;
+  }
+}
+
+TEST(Select, unknown_devices_are_refused) {
+  for (const char* device : {"", "gpu", "cudas", "CPU"}) {
+    EXPECT_NE(refusal(device, DType::f32), "") << device;
+  }
+}
+
+TEST(Select, describes_every_device_a_user_can_name) {
+  const std::string text = kernels::describe_devices();
+  EXPECT_THAT(text, HasSubstr("cpu: "));
+  EXPECT_THAT(text, HasSubstr("cuda: "));
+}
+
+}  // namespace
+}  // namespace dnabird::test
