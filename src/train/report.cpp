@@ -25,7 +25,7 @@ struct NamedFigure {
 };
 
 /// A figure of the rows with a truth, as a figure of all rows.
-Figure on_rows(std::shared_ptr<const Column> column, Figure figure) {
+Figure on_rows(const std::shared_ptr<const Column>& column, Figure figure) {
   return [column, figure = std::move(figure)](Counts counts) {
     if (counts.empty()) return figure(counts);
     std::vector<std::int32_t> picked;
