@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,7 +33,8 @@ class Fasta {
 
  private:
   std::string path_;
-  void* index_;  // faidx_t*
+  void* index_;               // faidx_t*
+  mutable std::mutex mutex_;  // fetches from several threads take turns
   std::vector<std::string> contigs_;
 };
 

@@ -1,0 +1,97 @@
+#include <cmath>
+#include <cstring>
+
+#include "core/errors.h"
+#include "core/text.h"
+#include "io/vcf_state.h"
+
+namespace dnabird::io {
+
+VariantRecord::VariantRecord() : state_(std::make_unique<State>()) {}
+VariantRecord::VariantRecord(VariantRecord&&) noexcept = default;
+VariantRecord& VariantRecord::operator=(VariantRecord&&) noexcept = default;
+VariantRecord::~VariantRecord() = default;
+
+namespace {
+
+template <class T>
+T first_element(const bcf_info_t& info) {
+  T value;
+  std::memcpy(&value, info.vptr, sizeof(T));
+  return value;
+}
+
+template <class T>
+std::optional<double> first_integer(const bcf_info_t& info, T missing, T vector_end) {
+  const T value = first_element<T>(info);
+  if (value == missing || value == vector_end) return std::nullopt;
+  return static_cast<double>(value);
+}
+
+/// A number in a value that the header does not declare as one: its first element.
+std::optional<double> first_word(const bcf_info_t& info) {
+  std::string text(reinterpret_cast<const char*>(info.vptr), static_cast<std::size_t>(info.len));
+  text = text.substr(0, text.find_first_of(std::string(",\0", 2)));
+  return core::parse_double(text);
+}
+
+}  // namespace
+
+std::optional<double> VariantRecord::info_number(const std::string& tag) const {
+  if (!state_ || !state_->header) return std::nullopt;
+  const bcf_info_t* info = bcf_get_info(state_->header.get(), state_->record.get(), tag.c_str());
+  if (!info || !info->vptr || info->len < 1) return std::nullopt;
+  switch (info->type) {
+    case BCF_BT_INT8:
+      return first_integer<std::int8_t>(*info, bcf_int8_missing, bcf_int8_vector_end);
+    case BCF_BT_INT16:
+      return first_integer<std::int16_t>(*info, bcf_int16_missing, bcf_int16_vector_end);
+    case BCF_BT_INT32:
+      return first_integer<std::int32_t>(*info, bcf_int32_missing, bcf_int32_vector_end);
+    case BCF_BT_INT64:
+      return first_integer<std::int64_t>(*info, bcf_int64_missing, bcf_int64_vector_end);
+    case BCF_BT_FLOAT: {
+      const float value = first_element<float>(*info);
+      if (bcf_float_is_missing(value) || bcf_float_is_vector_end(value)) return std::nullopt;
+      return value;
+    }
+    case BCF_BT_CHAR:
+      return first_word(*info);
+    default:
+      return std::nullopt;
+  }
+}
+
+void VariantRecord::State::set(const std::string& tag,
+                               std::variant<std::vector<float>, std::string> values) {
+  for (Annotation& annotation : annotations) {
+    if (annotation.tag == tag) {
+      annotation.values = std::move(values);
+      return;
+    }
+  }
+  annotations.push_back({tag, std::move(values)});
+}
+
+void VariantRecord::set_info_floats(const std::string& tag,
+                                    const std::vector<std::optional<float>>& values) {
+  core::require(values.size() == alts_.size(), "set_info_floats: one value per ALT is needed");
+  std::vector<float> stored;
+  for (const std::optional<float>& value : values) {
+    stored.push_back(value.value_or(0));
+    if (!value || !std::isfinite(*value)) bcf_float_set_missing(stored.back());
+  }
+  state_->set(tag, std::move(stored));
+}
+
+void VariantRecord::set_info_strings(const std::string& tag,
+                                     const std::vector<std::string>& values) {
+  core::require(values.size() == alts_.size(), "set_info_strings: one value per ALT is needed");
+  for (const std::string& value : values) {
+    core::require(!value.empty() && value.find_first_of(",;= \t\n") == std::string::npos,
+                  "set_info_strings: '" + value + "' cannot stand in INFO");
+  }
+  state_->set(tag, core::join(values, ","));
+}
+
+}  // namespace dnabird::io
