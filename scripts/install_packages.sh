@@ -37,12 +37,12 @@ install_packages() {
       apt-get -qq -y --no-install-recommends install "${missing[@]}" >&2
 }
 
-# configure_and_build ROOT FOLDER [CMAKE ARGUMENT...]: a folder that was configured before keeps its
-# generator.
+# configure_and_build ROOT FOLDER TARGET [CMAKE ARGUMENT...]: a folder that was configured before
+# keeps its generator.
 configure_and_build() {
-  local root=$1 folder=$2 generator=()
-  shift 2
+  local root=$1 folder=$2 target=$3 generator=()
+  shift 3
   if [ ! -e "$folder/CMakeCache.txt" ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
   cmake -S "$root" -B "$folder" "${generator[@]}" "$@" &&
-    cmake --build "$folder" --parallel "$(nproc)"
+    cmake --build "$folder" --parallel "$(nproc)" --target "$target"
 }

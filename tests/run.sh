@@ -22,13 +22,13 @@ install_packages "${dnabird_build_packages[@]}" "${dnabird_test_packages[@]}"
 case $mode in
   release)
     build=$root/build
-    configure_and_build "$root" "$build" -DCMAKE_BUILD_TYPE=Release
+    configure_and_build "$root" "$build" all -DCMAKE_BUILD_TYPE=Release -DDNABIRD_TESTS=ON
     ;;
   sanitize)
     build=$root/build-sanitize
     # GCC's own warnings about uninitialised values misfire on instrumented code.
-    configure_and_build "$root" "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-      -DDNABIRD_SANITIZE=address,undefined -DDNABIRD_BENCHMARKS=OFF \
+    configure_and_build "$root" "$build" all -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+      -DDNABIRD_TESTS=ON -DDNABIRD_SANITIZE=address,undefined -DDNABIRD_BENCHMARKS=OFF \
       -DCMAKE_CXX_FLAGS=-Wno-maybe-uninitialized
     export ASAN_OPTIONS=detect_stack_use_after_return=1
     export UBSAN_OPTIONS=print_stacktrace=1
