@@ -59,6 +59,15 @@ TEST_P(Dropout, keeps_the_words_at_or_above_the_threshold_and_scales_them) {
   }
 }
 
+TEST_P(Dropout, keeps_the_word_that_equals_the_threshold) {
+  const std::uint32_t word = kernels::philox_word(7, 9, 2);
+  const double p = word / 4294967296.0;
+  ASSERT_EQ(kernels::dropout_threshold(p), word);
+  EXPECT_NE(apply({p, 7, 9}, std::vector<double>(4, 1.0))[2], 0.0);
+  ASSERT_EQ(kernels::dropout_threshold((word + 1) / 4294967296.0), word + 1);
+  EXPECT_EQ(apply({(word + 1) / 4294967296.0, 7, 9}, std::vector<double>(4, 1.0))[2], 0.0);
+}
+
 TEST_P(Dropout, drops_the_asked_share_and_keeps_the_mean) {
   for (const double p : {0.1, 0.5, 0.9}) {
     const std::vector<double> y = apply({p, 42, 1}, std::vector<double>(kMany, 1.0));
