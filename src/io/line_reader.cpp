@@ -32,7 +32,12 @@ LineReader::LineReader(const std::string& path) : state_(std::make_unique<State>
   if (bgzf_compression(state_->file) == bgzf && bgzf_check_EOF(state_->file) == 0) {
     throw core::DataError("'" + path + "' is truncated: the end mark of bgzip is missing");
   }
-  if (bgzf_peek(state_->file) == -1) throw core::DataError("'" + path + "' is empty");
+  const int first = bgzf_peek(state_->file);
+  if (first == -1) throw core::DataError("'" + path + "' is empty");
+  // htslib takes a gzip header that is cut off for plain text.
+  if (bgzf_compression(state_->file) == no_compression && first == 0x1f) {
+    throw core::DataError("'" + path + "' is truncated: its gzip header is not complete");
+  }
 }
 
 LineReader::~LineReader() = default;
