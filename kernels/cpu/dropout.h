@@ -1,0 +1,11 @@
+// Inverted dropout from Philox words: linear, so that backward is forward on dy.
+#pragma once
+
+#include "kernels/cpu/context.h"
+
+namespace dnabird::kernels::cpu {
+
+/// y[i] = x[i] / (1 - p) where word i of the stream is at or above the threshold, else 0
+void dropout(const Context& context, const DropoutArgs& args);
+
+}  // namespace dnabird::kernels::cpu

@@ -1,0 +1,20 @@
+// The Gaussian error linear unit, both forms.
+#pragma once
+
+#include "kernels/cpu/context.h"
+
+namespace dnabird::kernels::cpu {
+
+/// y (n) = gelu(x)
+void gelu_forward(const Context& context, Gelu kind, std::int64_t n, const void* x, void* y);
+
+struct GeluGrad {
+  std::int64_t n;
+  const void *x, *dy;
+  void* dx;  // may equal dy
+};
+
+/// dx (n) = dy * gelu'(x)
+void gelu_backward(const Context& context, Gelu kind, const GeluGrad& args);
+
+}  // namespace dnabird::kernels::cpu

@@ -1,0 +1,49 @@
+// Memory that goes back to the system rarely: a training step allocates and releases the same
+// sizes again and again, and fresh pages cost more than the ops that fill them.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <unordered_map>
+
+namespace dnabird::kernels::cpu {
+
+/// Blocks of 64-byte aligned memory with a list of free ones. What is kept is bounded: together
+/// with what is in use never more than a quarter (and 64 MiB) above the most that ever was in use.
+/// Not thread-safe.
+class MemoryPool {
+ public:
+  MemoryPool() = default;
+  MemoryPool(const MemoryPool&) = delete;
+  MemoryPool& operator=(const MemoryPool&) = delete;
+  ~MemoryPool();
+
+  /// At least `bytes` (0 too); throws std::bad_alloc.
+  void* allocate(std::size_t bytes);
+  /// Null is allowed.
+  void release(void* memory);
+
+ private:
+  void drop_free_blocks();
+
+  std::multimap<std::size_t, void*> free_;         // by capacity
+  std::unordered_map<void*, std::size_t> in_use_;  // capacity
+  std::size_t free_bytes_ = 0, used_bytes_ = 0, most_used_bytes_ = 0;
+};
+
+/// A float array of the pool, released at the end of the scope.
+class PoolArray {
+ public:
+  PoolArray(MemoryPool& pool, std::size_t floats)
+      : pool_(pool), data_(static_cast<float*>(pool.allocate(floats * sizeof(float)))) {}
+  PoolArray(const PoolArray&) = delete;
+  PoolArray& operator=(const PoolArray&) = delete;
+  ~PoolArray() { pool_.release(data_); }
+  float* data() const { return data_; }
+
+ private:
+  MemoryPool& pool_;
+  float* data_;
+};
+
+}  // namespace dnabird::kernels::cpu

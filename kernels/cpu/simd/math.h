@@ -1,0 +1,82 @@
+// Exponentials and the error function for vectors, relative error about 1e-7. NaN stays NaN:
+// comparisons are written so that it falls through.
+#pragma once
+
+#include "kernels/cpu/simd/vec.h"
+
+namespace dnabird::kernels::cpu::DNABIRD_TIER {
+
+constexpr float kLog2E = 1.44269504088896341f;
+constexpr float kRoundingShift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+
+/// 2^n for a float that holds an integer in [-126, 127], given as n + kRoundingShift.
+inline Vec power_of_two(Vec shifted) {
+  IntVec bits;
+  __builtin_memcpy(&bits, &shifted, sizeof bits);
+  bits = (bits - 0x4B400000 + 127) << 23;
+  Vec power;
+  __builtin_memcpy(&power, &bits, sizeof power);
+  return power;
+}
+
+/// 2^x for x <= 126; 0 below -126. Polynomial of degree 6 in the Chebyshev basis on [-1/2, 1/2].
+inline Vec exp2_to_zero(Vec x) {
+  const Vec low = broadcast(-126.0f);
+  const Vec inside = x < low ? low : x;
+  const Vec shifted = inside + kRoundingShift;
+  const Vec f = inside - (shifted - kRoundingShift);
+  Vec p = broadcast(1.5469732010e-04f);
+  p = p * f + 1.3400432165e-03f;
+  p = p * f + 9.6180256028e-03f;
+  p = p * f + 5.5503272142e-02f;
+  p = p * f + 2.4022651214e-01f;
+  p = p * f + 6.9314720671e-01f;
+  p = p * f + 1.0f;
+  p = p * power_of_two(shifted);
+  return x < low ? Vec{} : p;
+}
+
+/// log2 of how often a pair of blocks is listed
+inline float log2_multiplicity(std::int32_t m) {
+  return m == 1 ? 0.0f : __builtin_log2f(static_cast<float>(m));
+}
+
+/// e^x, with x limited to [-87, 88].
+inline Vec exponential(Vec x) {
+  const Vec low = broadcast(-87.0f), high = broadcast(88.0f);
+  x = x < low ? low : x;
+  x = x > high ? high : x;
+  const Vec shifted = x * kLog2E + kRoundingShift;
+  const Vec n = shifted - kRoundingShift;
+  Vec r = x - n * 0.693359375f;  // ln 2 in two parts
+  r = r + n * 2.12194440e-4f;
+  Vec q = broadcast(1.3933652489e-03f);
+  q = q * r + 8.3631815447e-03f;
+  q = q * r + 4.1666464895e-02f;
+  q = q * r + 1.6666576967e-01f;
+  q = q * r + 5.0000000135e-01f;
+  return (q * (r * r) + r + 1.0f) * power_of_two(shifted);
+}
+
+/// The normal distribution function 0.5 erfc(-x / sqrt 2); `density_factor` gets exp(-x^2/2).
+/// Source: the Chebyshev fit of erfc in Numerical Recipes, section 6.2.
+inline Vec normal_distribution(Vec x, Vec& density_factor) {
+  const Vec magnitude = x < 0.0f ? -x : x;
+  const Vec z = magnitude * 0.70710678118654752f;
+  const Vec t = 1.0f / (1.0f + 0.5f * z);
+  Vec p = broadcast(0.17087277f);
+  p = p * t - 0.82215223f;
+  p = p * t + 1.48851587f;
+  p = p * t - 1.13520398f;
+  p = p * t + 0.27886807f;
+  p = p * t - 0.18628806f;
+  p = p * t + 0.09678418f;
+  p = p * t + 0.37409196f;
+  p = p * t + 1.00002368f;
+  p = p * t - 1.26551223f;
+  density_factor = exponential(-0.5f * (x * x));
+  const Vec upper_tail = 0.5f * t * exponential(p) * density_factor;
+  return x < 0.0f ? upper_tail : 1.0f - upper_tail;
+}
+
+}  // namespace dnabird::kernels::cpu::DNABIRD_TIER

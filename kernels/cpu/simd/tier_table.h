@@ -1,0 +1,32 @@
+// The table of a tier. Included last by a tier file.
+#pragma once
+
+#include "kernels/cpu/simd/attention_backward.h"
+#include "kernels/cpu/simd/attention_forward.h"
+#include "kernels/cpu/simd/elementwise.h"
+#include "kernels/cpu/simd/product.h"
+#include "kernels/cpu/simd/rows.h"
+
+namespace dnabird::kernels::cpu::DNABIRD_TIER {
+
+inline constexpr Tier make_tier(const char* name) {
+  return {.name = name,
+          .panel = kPanel,
+          .tile_rows = kTileRows,
+          .product = product,
+          .pack_rows = pack_rows,
+          .pack_transposed = pack_transposed,
+          .pack_left = pack_left,
+          .gelu_forward = gelu_forward,
+          .gelu_backward = gelu_backward,
+          .dropout = dropout,
+          .layer_norm_forward = layer_norm_forward,
+          .layer_norm_backward = layer_norm_backward,
+          .log_sum_exp = log_sum_exp,
+          .scaled_exponential = scaled_exponential,
+          .adamw = adamw,
+          .attention_forward_block = attention_forward_block,
+          .attention_backward_head = attention_backward_head};
+}
+
+}  // namespace dnabird::kernels::cpu::DNABIRD_TIER

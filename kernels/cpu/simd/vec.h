@@ -1,0 +1,91 @@
+// Vectors of kLanes floats in the compiler's own vector types, so that one source serves every
+// instruction set. Included by the tier files (tier_*.cpp) only, each of which defines
+// DNABIRD_TIER, DNABIRD_LANES and DNABIRD_TILE_ROWS and is compiled for its instruction set. All of
+// it lies in a namespace of the tier: a function that was compiled for AVX2 must not be linked
+// into another tier.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/kernel_set.h"
+#include "kernels/philox.h"
+
+namespace dnabird::kernels::cpu::DNABIRD_TIER {
+
+constexpr int kLanes = DNABIRD_LANES;
+typedef float Vec __attribute__((vector_size(DNABIRD_LANES * 4)));
+typedef std::int32_t IntVec __attribute__((vector_size(DNABIRD_LANES * 4)));
+
+inline Vec broadcast(float x) { return x - Vec{}; }
+
+inline Vec load(const float* from) {
+  Vec v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+inline void store(float* to, Vec v) { __builtin_memcpy(to, &v, sizeof v); }
+
+inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }
+inline Vec square_root(Vec x) {
+  for (int l = 0; l < kLanes; ++l) x[l] = __builtin_sqrtf(x[l]);
+  return x;
+}
+
+/// v with each lane l exchanged with lane l ^ distance
+template <int kDistance>
+inline Vec exchange(Vec v) {
+  IntVec from{};
+  for (int l = 0; l < kLanes; ++l) from[l] = l ^ kDistance;
+  return __builtin_shuffle(v, from);
+}
+
+/// Pairwise, so that the order of additions is the same for every caller.
+template <int kDistance = kLanes / 2>
+inline float horizontal_sum(Vec v) {
+  v += exchange<kDistance>(v);
+  if constexpr (kDistance > 1) return horizontal_sum<kDistance / 2>(v);
+  return v[0];
+}
+template <int kDistance = kLanes / 2>
+inline float horizontal_maximum(Vec v) {
+  v = maximum(v, exchange<kDistance>(v));
+  if constexpr (kDistance > 1) return horizontal_maximum<kDistance / 2>(v);
+  return v[0];
+}
+
+/// A vector that lies wholly in its array.
+struct WholeVector {
+  Vec load(const float* from) const { return DNABIRD_TIER::load(from); }
+  void store(float* to, Vec v) const { DNABIRD_TIER::store(to, v); }
+  Vec keep(Vec v) const { return v; }
+};
+
+/// The first `count` lanes of a vector: the end of an array.
+struct PartVector {
+  std::int64_t count;
+  Vec load(const float* from) const {
+    Vec v{};
+    for (int l = 0; l < count; ++l) v[l] = from[l];
+    return v;
+  }
+  void store(float* to, Vec v) const {
+    for (int l = 0; l < count; ++l) to[l] = v[l];
+  }
+  /// v with zeros beyond the end
+  Vec keep(Vec v) const {
+    for (int l = static_cast<int>(count); l < kLanes; ++l) v[l] = 0;
+    return v;
+  }
+};
+
+/// Calls visit(i, lanes) for i = 0, kLanes, ... < n; `lanes` loads and stores what is left. The
+/// end of an array goes through the same vector arithmetic, so that a value does not depend on
+/// where it lies.
+template <class Visit>
+inline void for_vectors(std::int64_t n, const Visit& visit) {
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) visit(i, WholeVector{});
+  if (i < n) visit(i, PartVector{n - i});
+}
+
+}  // namespace dnabird::kernels::cpu::DNABIRD_TIER
