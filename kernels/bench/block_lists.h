@@ -1,0 +1,22 @@
+// Lists of blocks for the benchmarks: dense, or window 3, first and last block global, three
+// random.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/kernel_set.h"
+
+namespace dnabird::kernels::bench {
+
+struct BlockLists {
+  std::int64_t heads, blocks, block_size;
+  std::vector<std::int32_t> row_begin, key_block, row_multiplicity;
+  std::vector<std::int32_t> column_begin, query_block, column_multiplicity;
+};
+
+BlockLists dense_lists(std::int64_t tokens, std::int64_t block_size);
+/// Every head its own draw.
+BlockLists sparse_lists(std::int64_t heads, std::int64_t tokens, std::int64_t block_size);
+
+}  // namespace dnabird::kernels::bench

@@ -1,0 +1,17 @@
+// Which calls are checked and timed.
+#pragma once
+
+#include <vector>
+
+#include "kernels/bench/operation.h"
+
+namespace dnabird::kernels::bench {
+
+std::vector<Case> dense_cases();      // linear, layer norm, GELU, dropout, add
+std::vector<Case> attention_cases();  // dense and sparse lists, and a sweep over the length
+std::vector<Case> training_cases();   // embedding, rows, losses, optimizer
+
+/// The product whose rate all others are measured against.
+Operation matrix_product();
+
+}  // namespace dnabird::kernels::bench

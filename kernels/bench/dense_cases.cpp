@@ -1,0 +1,158 @@
+#include "kernels/bench/cases.h"
+
+namespace dnabird::kernels::bench {
+
+namespace {
+
+struct Layer {
+  std::int64_t rows, in, out;
+};
+
+std::string text(const Layer& l) {
+  return std::to_string(l.rows) + " x " + std::to_string(l.in) + " -> " + std::to_string(l.out);
+}
+
+double layer_bytes(const Layer& l) { return 4.0 * (l.rows * (l.in + l.out) + l.in * l.out); }
+
+Operation linear_forward(const Layer& l) {
+  return {.name = "linear forward",
+          .shape = text(l),
+          .flops = 2.0 * l.rows * l.in * l.out,
+          .bytes = layer_bytes(l),
+          .floats = {{l.rows * l.in, Use::input, 1},
+                     {l.out * l.in, Use::input, 0.1},
+                     {l.out, Use::input, 1},
+                     {l.rows * l.out, Use::output}},
+          .run = [l](const Buffers& b) {
+            b.kernels.linear_forward({l.rows, l.in, l.out, b.f[0], b.f[1], b.f[2], b.f[3]});
+          }};
+}
+
+Operation linear_backward(const Layer& l) {
+  return {.name = "linear backward",
+          .shape = text(l),
+          .flops = 4.0 * l.rows * l.in * l.out,
+          .bytes = 4.0 * (2 * l.rows * (l.in + l.out) + 2 * l.in * l.out),
+          .floats = {{l.rows * l.in, Use::input, 1},
+                     {l.out * l.in, Use::input, 0.1},
+                     {l.rows * l.out, Use::input, 1},
+                     {l.rows * l.in, Use::output},
+                     {l.out * l.in, Use::output},
+                     {l.out, Use::output}},
+          .run = [l](const Buffers& b) {
+            b.kernels.linear_backward(
+                {l.rows, l.in, l.out, b.f[0], b.f[1], b.f[2], b.f[3], b.f[4], b.f[5]});
+          }};
+}
+
+Operation layer_norm_forward(std::int64_t rows, std::int64_t channels) {
+  return {.name = "layer norm forward",
+          .shape = std::to_string(rows) + " x " + std::to_string(channels),
+          .bytes = 8.0 * rows * channels,
+          .floats = {{rows * channels, Use::input, 2},
+                     {channels, Use::input, 1},
+                     {channels, Use::input, 1},
+                     {rows * channels, Use::output},
+                     {rows, Use::output},
+                     {rows, Use::output}},
+          .run = [=](const Buffers& b) {
+            b.kernels.layer_norm_forward(
+                {rows, channels, 1e-12, b.f[0], b.f[1], b.f[2], b.f[3], b.f[4], b.f[5]});
+          }};
+}
+
+Operation layer_norm_backward(std::int64_t rows, std::int64_t channels) {
+  return {.name = "layer norm backward",
+          .shape = std::to_string(rows) + " x " + std::to_string(channels),
+          .bytes = 12.0 * rows * channels,
+          .floats = {{rows * channels, Use::input, 2},
+                     {channels, Use::input, 1},
+                     {rows, Use::saved},
+                     {rows, Use::saved},
+                     {rows * channels, Use::input, 1},
+                     {rows * channels, Use::output},
+                     {channels, Use::output},
+                     {channels, Use::output}},
+          .run =
+              [=](const Buffers& b) {
+                b.kernels.layer_norm_backward({rows, channels, b.f[0], b.f[1], b.f[2], b.f[3],
+                                               b.f[4], b.f[5], b.f[6], b.f[7]});
+              },
+          .prepare = [=](const Buffers& b) {  // the array of dx takes y for now
+            b.kernels.layer_norm_forward(
+                {rows, channels, 1e-12, b.f[0], b.f[1], b.f[1], b.f[5], b.f[2], b.f[3]});
+          }};
+}
+
+Operation gelu_forward(Gelu kind, std::int64_t n) {
+  return {.name = kind == Gelu::tanh ? "gelu forward (tanh)" : "gelu forward (erf)",
+          .shape = std::to_string(n),
+          .bytes = 8.0 * n,
+          .floats = {{n, Use::input, 6}, {n, Use::output}},
+          .run = [=](const Buffers& b) { b.kernels.gelu_forward(kind, n, b.f[0], b.f[1]); }};
+}
+
+Operation gelu_backward(Gelu kind, std::int64_t n) {
+  return {
+      .name = kind == Gelu::tanh ? "gelu backward (tanh)" : "gelu backward (erf)",
+      .shape = std::to_string(n),
+      .bytes = 12.0 * n,
+      .floats = {{n, Use::input, 6}, {n, Use::input, 1}, {n, Use::output}},
+      .run = [=](const Buffers& b) { b.kernels.gelu_backward(kind, n, b.f[0], b.f[1], b.f[2]); }};
+}
+
+Operation dropout(std::int64_t n) {
+  return {.name = "dropout",
+          .shape = std::to_string(n),
+          .bytes = 8.0 * n,
+          .floats = {{n, Use::input, 1}, {n, Use::output}},
+          .run = [=](const Buffers& b) {
+            b.kernels.dropout_forward({n, 0.1, 7, 3, b.f[0], b.f[1]});
+          }};
+}
+
+Operation add(std::int64_t n) {
+  return {.name = "add",
+          .shape = std::to_string(n),
+          .bytes = 12.0 * n,
+          .floats = {{n, Use::input, 1}, {n, Use::input, 1}, {n, Use::output}},
+          .run = [=](const Buffers& b) { b.kernels.add(n, b.f[0], b.f[1], b.f[2]); }};
+}
+
+}  // namespace
+
+Operation matrix_product() { return linear_forward({1536, 1536, 1536}); }
+
+std::vector<Case> dense_cases() {
+  std::vector<Case> cases;
+  for (const Layer& l : {Layer{9600, 128, 128},
+                         {9600, 128, 384},
+                         {9600, 128, 512},
+                         {9600, 512, 128},
+                         {4096, 768, 768},
+                         {4096, 768, 3072},
+                         {4096, 3072, 768},
+                         {64, 128, 512}}) {
+    const Layer small{l.rows / 16, l.in, l.out};
+    cases.push_back({linear_forward(small), linear_forward(l)});
+    cases.push_back({linear_backward(small), linear_backward(l)});
+  }
+  for (const auto& [rows, channels] : {std::pair{9600, 128}, {4096, 768}}) {
+    cases.push_back({layer_norm_forward(rows, channels), layer_norm_forward(rows, channels)});
+    cases.push_back({layer_norm_backward(rows, channels), layer_norm_backward(rows, channels)});
+  }
+  for (const std::int64_t n : {9600 * 512, 4096 * 3072}) {
+    const std::int64_t small = n / 16;
+    for (const Gelu kind : {Gelu::tanh, Gelu::erf}) {
+      cases.push_back({gelu_forward(kind, small), gelu_forward(kind, n)});
+      cases.push_back({gelu_backward(kind, small), gelu_backward(kind, n)});
+    }
+  }
+  for (const std::int64_t n : {9600 * 128, 4096 * 768}) {
+    cases.push_back({dropout(n), dropout(n)});
+    cases.push_back({add(n), add(n)});
+  }
+  return cases;
+}
+
+}  // namespace dnabird::kernels::bench

@@ -1,0 +1,52 @@
+// One call of an op, described so that it can be made on any kernel set: first on the reference
+// and on the device to compare, then on the device to time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kernels/kernel_set.h"
+
+namespace dnabird::kernels::bench {
+
+enum class Use { input, saved, output };  // saved: made by prepare; output: compared
+
+struct FloatArray {
+  std::int64_t n;
+  Use use;
+  double scale = 0;  // uniform in [-scale, scale]
+};
+
+/// The buffers of an operation in the memory of a kernel set.
+struct Buffers {
+  KernelSet& kernels;
+  std::vector<void*> f;  // of dtype()
+  std::vector<const std::int32_t*> i;
+};
+
+struct Operation {
+  std::string name, shape;
+  double flops = 0;  // of matrix products; 0 if memory is what counts
+  double bytes = 0;  // read and written, each array once
+  std::vector<FloatArray> floats = {};
+  std::vector<std::vector<std::int32_t>> ints = {};
+  std::function<void(const Buffers&)> run = {};
+  std::function<void(const Buffers&)> prepare = {};  // not timed: the forward pass of a backward op
+};
+
+/// A small copy to check where the reference would take long, and the real one to time.
+struct Case {
+  Operation check, time;
+};
+
+/// Largest difference over the largest value of each output, device against the reference in
+/// double on the same floats; the worst output counts. NaN and infinity count as infinitely far.
+double relative_error(const Operation& op, KernelSet& device, KernelSet& reference);
+
+/// Seconds of one run: the fastest of at least five, and of at least 0.2 s. What else runs on the
+/// machine only ever adds.
+double seconds(const Operation& op, KernelSet& device);
+
+}  // namespace dnabird::kernels::bench
