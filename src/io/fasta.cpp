@@ -113,11 +113,11 @@ class TemporaryFolder {
 
 faidx_t* index_elsewhere(const IndexFiles& files) {
   const TemporaryFolder folder;
-  core::log_info("no index can be written beside '" + files.fasta +
-                 "'; made one for this run only (samtools faidx makes one that stays)");
   const IndexFiles here{files.fasta, folder.at("index.fai"),
                         files.gzi.empty() ? std::string() : folder.at("index.gzi")};
   if (!build(here)) throw_index_error(files.fasta);
+  core::log_info("no index can be written beside '" + files.fasta +
+                 "'; made one for this run only (samtools faidx makes one that stays)");
   return load(here);
 }
 

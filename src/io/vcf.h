@@ -20,11 +20,13 @@ class VariantRecord {
   const std::string& contig() const { return contig_; }
   std::int64_t position() const { return position_; }  // 0-based
   const std::string& ref() const { return ref_; }
+  /// As they stand in the file; a record without an alternate has the one ".".
   const std::vector<std::string>& alts() const { return alts_; }
   /// A numeric INFO value (its first element), none if absent or missing.
   std::optional<double> info_number(const std::string& tag) const;
 
-  /// One value per ALT; a missing one is written as ".". Replaces a former value of the tag.
+  /// One value per element of alts(); a missing one, and what is not finite, is written as ".".
+  /// Replaces a former value of the tag.
   void set_info_floats(const std::string& tag, const std::vector<std::optional<float>>& values);
   void set_info_strings(const std::string& tag, const std::vector<std::string>& values);
 
@@ -39,14 +41,15 @@ class VariantRecord {
 };
 
 struct VariantFilter {
-  std::string regions;       // -r: through the index, "chr1:100-200,chr2"
-  std::string regions_file;  // -R: BED or tab file
-  std::string targets;       // -t, -T: the same by streaming
-  std::string targets_file;
+  std::string regions = {};       // -r: through the index, "chr1:100-200,chr2"
+  std::string regions_file = {};  // -R: BED or tab file
+  std::string targets = {};       // -t, -T: the same by streaming
+  std::string targets_file = {};
 };
 
-/// Reads VCF, bgzipped VCF or BCF; "-" is stdin. Throws DataError with path, line or
-/// contig:position: missing, no header, truncated, malformed record, no index for regions.
+/// Reads VCF, bgzipped VCF or BCF; "-" is stdin. A reader, its records and its writer share a
+/// header and belong to one thread. Throws DataError with path, line or contig:position: missing,
+/// no header, truncated, malformed record, no index for regions.
 class VariantReader {
  public:
   VariantReader(const std::string& path, const VariantFilter& filter, int threads);

@@ -92,13 +92,21 @@ void add_contig(bcf_hdr_t* header, const ContigLine& contig) {
               "##contig=<ID=" + contig.name + ",length=" + std::to_string(contig.length) + ">");
 }
 
+/// A line of that id that says the same stays where it is, so that a second run changes nothing.
+void add_info(bcf_hdr_t* header, const InfoField& field) {
+  const std::string line = "##INFO=<ID=" + field.id + ",Number=" + field.number +
+                           ",Type=" + field.type + ",Description=" + quoted(field.description) +
+                           ">";
+  const bcf_hrec_t* former = bcf_hdr_get_hrec(header, BCF_HL_INFO, "ID", field.id.c_str(), nullptr);
+  KString text;
+  if (former && bcf_hrec_format(former, &text.text) == 0 && line + "\n" == text.text.s) return;
+  bcf_hdr_remove(header, BCF_HL_INFO, field.id.c_str());
+  append_line(header, line);
+}
+
 void add_lines(bcf_hdr_t* header, const VariantWriterOptions& options) {
   for (const ContigLine& contig : options.contigs) add_contig(header, contig);
-  for (const InfoField& field : options.info) {
-    bcf_hdr_remove(header, BCF_HL_INFO, field.id.c_str());
-    append_line(header, "##INFO=<ID=" + field.id + ",Number=" + field.number + ",Type=" +
-                            field.type + ",Description=" + quoted(field.description) + ">");
-  }
+  for (const InfoField& field : options.info) add_info(header, field);
   for (const std::string& line : options.lines) append_line(header, one_line(line));
   core::require(bcf_hdr_sync(header) == 0, "the header cannot be put in order");
 }
@@ -172,7 +180,7 @@ VariantWriter::VariantWriter(const VariantReader& reader, const VariantWriterOpt
   errno = 0;
   state.file.reset(hts_open(state.output.temporary().c_str(), open_mode(state.format)));
   if (!state.file) state.fail(errno);
-  if (options.threads > 1 && state.format != 'v') {
+  if (options.threads > 1 && (state.format == 'z' || state.format == 'b')) {
     hts_set_threads(state.file.get(), options.threads);
   }
   if (bcf_hdr_write(state.file.get(), state.header.get()) != 0) state.fail(errno);
@@ -210,7 +218,10 @@ void VariantWriter::commit() {
   State& state = *state_;
   if (!state.file) return;
   errno = 0;
-  if (hts_flush(state.file.get()) != 0) state.fail(errno);
+  // hts_flush of htslib 1.16 crashes on a BCF that is not compressed.
+  htsFile* file = state.file.get();
+  const bool is_raw_bcf = state.format == 'u';
+  if ((is_raw_bcf ? hflush(hts_get_bgzfp(file)->fp) : hts_flush(file)) != 0) state.fail(errno);
   errno = 0;
   const int failed = hts_close(state.file.release());
   if (failed != 0) state.fail(errno);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -55,6 +56,18 @@ inline void write_text(const std::string& path, const std::string& text) {
   std::ofstream out(path, std::ios::binary);
   out << text;
   ASSERT_TRUE(out.flush()) << path;
+}
+
+/// The first line in which two texts differ, of each; empty if they are equal.
+inline std::string first_difference(const std::string& a, const std::string& b) {
+  if (a == b) return {};
+  std::istringstream lines_a(a), lines_b(b);
+  for (std::string line_a, line_b;; line_a.clear(), line_b.clear()) {
+    const bool more = static_cast<bool>(std::getline(lines_a, line_a));
+    if (!std::getline(lines_b, line_b) && !more) return "they differ in their last line end";
+    if (line_a != line_b)
+      return "'" + line_a.substr(0, 300) + "' and '" + line_b.substr(0, 300) + "'";
+  }
 }
 
 /// Copies the first `size` bytes of a file.
