@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "support/compare.h"
 #include "support/device_test.h"
@@ -52,6 +54,11 @@ void expect_same_bits(const Arrays& actual, const Arrays& expected, const std::s
   }
 }
 
+/// (first, count): single rows, and a part that ends where no vector or tile does.
+std::vector<std::pair<std::int64_t, std::int64_t>> row_ranges(std::int64_t rows) {
+  return {{0, 1}, {rows / 3, 1}, {rows - 1, 1}, {rows / 5, rows - rows / 5 - rows / 7}};
+}
+
 TEST_P(Device, forward_matches_reference) {
   for (const Op& op : ops()) {
     expect_close(op.forward(*two_threads_, op, 0), op.forward(*reference_, op, 0), op.name);
@@ -74,11 +81,11 @@ TEST_P(Device, forward_gives_a_row_the_same_bytes_alone_and_among_others) {
   for (const Op& op : ops()) {
     if (op.rows == 0 || op.by_row.empty()) continue;
     const Arrays whole = op.forward(*two_threads_, op, 0);
-    for (const std::int64_t first : {std::int64_t{0}, op.rows / 3, op.rows - 1}) {
-      const Op row = row_slice(op, first, 1);
-      for (const auto& [name, values] : row.forward(*two_threads_, row, 0)) {
-        EXPECT_TRUE(same_bits(values, rows_of(whole.at(name), op, first, 1)))
-            << op.name << ": " << name << " of row " << first << " alone";
+    for (const auto& [first, count] : row_ranges(op.rows)) {
+      const Op part = row_slice(op, first, count);
+      for (const auto& [name, values] : part.forward(*two_threads_, part, 0)) {
+        EXPECT_TRUE(same_bits(values, rows_of(whole.at(name), op, first, count)))
+            << op.name << ": " << name << " of " << count << " rows from " << first;
       }
     }
   }
@@ -152,14 +159,17 @@ TEST_P(DeviceBackward, gives_a_row_the_same_bytes_alone_and_among_others) {
   for (const Op& op : ops()) {
     if (op.rows == 0 || op.by_row.empty()) continue;
     const Arrays whole = gradients(*two_threads_, op);
-    for (const std::int64_t first : {std::int64_t{0}, op.rows / 3, op.rows - 1}) {
-      const Op row = row_slice(op, first, 1);
-      Arrays saved_row = saved(op);
-      for (auto& [name, values] : saved_row) values = rows_of(values, op, first, 1);
-      for (const auto& [name, values] : row.backward(*two_threads_, row, saved_row, {})) {
+    const Arrays saved_whole = saved(op);
+    for (const auto& [first, count] : row_ranges(op.rows)) {
+      const Op part = row_slice(op, first, count);
+      Arrays saved_part;
+      for (const auto& [name, values] : saved_whole) {
+        saved_part[name] = rows_of(values, op, first, count);
+      }
+      for (const auto& [name, values] : part.backward(*two_threads_, part, saved_part, {})) {
         if (!op.by_row.contains(name)) continue;
-        EXPECT_TRUE(same_bits(values, rows_of(whole.at(name), op, first, 1)))
-            << op.name << ": gradient of " << name << ", row " << first << " alone";
+        EXPECT_TRUE(same_bits(values, rows_of(whole.at(name), op, first, count)))
+            << op.name << ": gradient of " << name << ", " << count << " rows from " << first;
       }
     }
   }

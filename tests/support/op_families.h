@@ -82,7 +82,8 @@ inline Ops device_linear_ops() {
           linear_op(37, 100, 69, Bias::with),   linear_op(70, 128, 384, Bias::with),
           linear_op(33, 512, 128, Bias::with),  linear_op(129, 64, 1, Bias::with),
           linear_op(5, 1000, 7, Bias::without), linear_op(40, 32, 64, Bias::without),
-          linear_op(301, 128, 512, Bias::with), linear_op(0, 16, 8, Bias::with)};
+          linear_op(301, 128, 512, Bias::with), linear_op(150, 300, 270, Bias::with),
+          linear_op(0, 16, 8, Bias::with)};
 }
 
 /// Odd and realistic shapes of every op with a backward: one row, no row, channels that fill no
