@@ -27,7 +27,7 @@ inline float softmax_row(float* tile, std::int64_t keys, float scale, float bias
   for (std::int64_t j = 0; j < vectors; ++j) {
     const Vec score = load(tile + j * kLanes) * scale + bias;
     store(tile + j * kLanes, score);
-    tops = maximum(score, tops);
+    tops = maximum(tops, score);
   }
   const float top = horizontal_maximum(tops);
   const float shrink = row_top == top ? 1.0f : exp2_to_zero(broadcast(row_top - top))[0];

@@ -9,20 +9,21 @@ namespace dnabird::kernels::cpu::DNABIRD_TIER {
 constexpr float kLog2E = 1.44269504088896341f;
 constexpr float kRoundingShift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
 
-/// 2^n for a float that holds an integer in [-126, 127], given as n + kRoundingShift.
-inline Vec power_of_two(Vec shifted) {
-  IntVec bits;
-  __builtin_memcpy(&bits, &shifted, sizeof bits);
-  bits = (bits - 0x4B400000 + 127) << 23;
-  Vec power;
-  __builtin_memcpy(&power, &bits, sizeof power);
-  return power;
+/// p * 2^n for p in [0.7, 1.5] and an integer n in [-125, 127], given as n + kRoundingShift: the
+/// lowest bits of that float are n, and a float's exponent is a sum away.
+inline Vec scale_by_power(Vec p, Vec shifted) {
+  IntVec n, bits;
+  __builtin_memcpy(&n, &shifted, sizeof n);
+  __builtin_memcpy(&bits, &p, sizeof bits);
+  bits += n << 23;
+  __builtin_memcpy(&p, &bits, sizeof p);
+  return p;
 }
 
-/// 2^x for x <= 126; 0 below -126. Polynomial of degree 6 in the Chebyshev basis on [-1/2, 1/2].
+/// 2^x for x <= 127; 0 below -125. Polynomial of degree 6 in the Chebyshev basis on [-1/2, 1/2].
 inline Vec exp2_to_zero(Vec x) {
-  const Vec low = broadcast(-126.0f);
-  const Vec inside = x < low ? low : x;
+  const Vec low = broadcast(-125.0f);
+  const Vec inside = maximum(low, x);
   const Vec shifted = inside + kRoundingShift;
   const Vec f = inside - (shifted - kRoundingShift);
   Vec p = broadcast(1.5469732010e-04f);
@@ -32,7 +33,7 @@ inline Vec exp2_to_zero(Vec x) {
   p = p * f + 2.4022651214e-01f;
   p = p * f + 6.9314720671e-01f;
   p = p * f + 1.0f;
-  p = p * power_of_two(shifted);
+  p = scale_by_power(p, shifted);
   return x < low ? Vec{} : p;
 }
 
@@ -41,11 +42,10 @@ inline float log2_multiplicity(std::int32_t m) {
   return m == 1 ? 0.0f : __builtin_log2f(static_cast<float>(m));
 }
 
-/// e^x, with x limited to [-87, 88].
+/// e^x, with x limited to [-86.6, 88].
 inline Vec exponential(Vec x) {
-  const Vec low = broadcast(-87.0f), high = broadcast(88.0f);
-  x = x < low ? low : x;
-  x = x > high ? high : x;
+  x = maximum(broadcast(-86.6f), x);
+  x = minimum(broadcast(88.0f), x);
   const Vec shifted = x * kLog2E + kRoundingShift;
   const Vec n = shifted - kRoundingShift;
   Vec r = x - n * 0.693359375f;  // ln 2 in two parts
@@ -55,7 +55,7 @@ inline Vec exponential(Vec x) {
   q = q * r + 4.1666464895e-02f;
   q = q * r + 1.6666576967e-01f;
   q = q * r + 5.0000000135e-01f;
-  return (q * (r * r) + r + 1.0f) * power_of_two(shifted);
+  return scale_by_power(q * (r * r) + r + 1.0f, shifted);
 }
 
 /// The normal distribution function 0.5 erfc(-x / sqrt 2); `density_factor` gets exp(-x^2/2).

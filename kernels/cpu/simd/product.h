@@ -39,6 +39,7 @@ struct PackedLeft {
 template <int kRows, class Lanes0, class Lanes1>
 inline void put_tile(const Product& p, const Vec (&sums)[kRows][2], float* c, const Lanes0& lanes0,
                      const Lanes1& lanes1) {
+#pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
     float* row = c + r * p.c_stride;
     if (p.start == Start::add) {
@@ -141,20 +142,61 @@ inline void pack_rows(const Packing& p) {
   }
 }
 
+/// One of the two halves of exchanging lanes between a and b: where bit kDistance of the lane is
+/// set in one and clear in the other.
+template <int kDistance>
+inline Vec take_low(Vec a, Vec b) {
+  IntVec from{};
+  for (int l = 0; l < kLanes; ++l) from[l] = l & kDistance ? kLanes + (l ^ kDistance) : l;
+  return __builtin_shuffle(a, b, from);
+}
+template <int kDistance>
+inline Vec take_high(Vec a, Vec b) {
+  IntVec from{};
+  for (int l = 0; l < kLanes; ++l) from[l] = l & kDistance ? kLanes + l : l ^ kDistance;
+  return __builtin_shuffle(a, b, from);
+}
+
+/// Transposes kLanes vectors of kLanes: exchanges halves, then quarters, and so on.
+template <int kDistance = kLanes / 2>
+inline void transpose(Vec (&v)[kLanes]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) {
+    if (i & kDistance) continue;
+    const Vec low = take_low<kDistance>(v[i], v[i + kDistance]);
+    v[i + kDistance] = take_high<kDistance>(v[i], v[i + kDistance]);
+    v[i] = low;
+  }
+  if constexpr (kDistance > 1) transpose<kDistance / 2>(v);
+}
+
+/// kLanes columns of panels of a transpose, those from `count` on 0.
+inline void pack_transposed_lanes(const Packing& p, std::int64_t column, std::int64_t count,
+                                  float* to) {
+  const float* from = p.from + column * p.stride;
+  std::int64_t k = 0;
+  for (; count >= kLanes && k + kLanes <= p.depth; k += kLanes) {
+    Vec v[kLanes];
+#pragma GCC unroll 16
+    for (int l = 0; l < kLanes; ++l) v[l] = load(from + l * p.stride + k);
+    transpose(v);
+#pragma GCC unroll 16
+    for (int l = 0; l < kLanes; ++l) store(to + (k + l) * kPanel, v[l]);
+  }
+  for (; k < p.depth; ++k) {
+    for (int l = 0; l < kLanes; ++l) {
+      to[k * kPanel + l] = l < count ? from[l * p.stride + k] : 0.0f;
+    }
+  }
+}
+
 /// Panels of the transpose of b (columns, depth), row-major.
 inline void pack_transposed(const Packing& p) {
-  constexpr int kTile = 8;
   for (std::int64_t column = 0; column < p.columns; column += kPanel) {
-    const std::int64_t count = p.columns - column < kPanel ? p.columns - column : kPanel;
     float* panel = p.to + column / kPanel * p.panel_stride;
-    // Tiles of 8 x 8, so that what is read of a line is used while it is near.
-    for (std::int64_t k0 = 0; k0 < p.depth; k0 += kTile) {
-      const std::int64_t k1 = k0 + kTile < p.depth ? k0 + kTile : p.depth;
-      for (int l = 0; l < kPanel; ++l) {
-        const float* from = p.from + (column + l) * p.stride;
-        for (std::int64_t k = k0; k < k1; ++k) panel[k * kPanel + l] = l < count ? from[k] : 0.0f;
-      }
-    }
+    const std::int64_t left = p.columns - column;
+    pack_transposed_lanes(p, column, left, panel);
+    pack_transposed_lanes(p, column + kLanes, left - kLanes, panel + kLanes);
   }
 }
 
@@ -166,7 +208,11 @@ inline void pack_left(const Packing& p) {
     const float* from = p.from + row;
     float* to = p.to + row / kTileRows * p.panel_stride;
     for (std::int64_t k = 0; k < p.depth; ++k, from += p.stride, to += kTileRows) {
-      for (int r = 0; r < count; ++r) to[r] = from[r];
+      if (count == kTileRows) {
+        __builtin_memcpy(to, from, kTileRows * sizeof(float));
+      } else {
+        for (int r = 0; r < count; ++r) to[r] = from[r];
+      }
     }
   }
 }

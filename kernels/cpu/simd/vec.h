@@ -25,7 +25,9 @@ inline Vec load(const float* from) {
 }
 inline void store(float* to, Vec v) { __builtin_memcpy(to, &v, sizeof v); }
 
+/// b where either is NaN
 inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }
+inline Vec minimum(Vec a, Vec b) { return a < b ? a : b; }
 inline Vec square_root(Vec x) {
   for (int l = 0; l < kLanes; ++l) x[l] = __builtin_sqrtf(x[l]);
   return x;
