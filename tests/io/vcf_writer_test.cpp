@@ -1,13 +1,12 @@
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
 #include "core/text.h"
-#include "io/output_file.h"
 #include "io/vcf.h"
-#include "support/child.h"
+#include "support/annotate_vcf.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
@@ -15,7 +14,9 @@ namespace dnabird::io {
 namespace {
 
 namespace fs = std::filesystem;
+using support::annotate;
 using support::first_difference;
+using support::options_for;
 using support::read_text;
 using support::TempFolder;
 using support::throws_data_error;
@@ -23,41 +24,6 @@ using Strings = std::vector<std::string>;
 
 const std::string kData = DNABIRD_TEST_DATA;
 const Strings kInputs = {"/small.vcf", "/small.vcf.gz", "/small.bcf"};
-
-VariantWriterOptions options_for(const std::string& path) {
-  VariantWriterOptions options;
-  options.path = path;
-  options.info = {{"SCORE", "A", "Float", "A \"score\""}, {"STATUS", "A", "String", "status"}};
-  options.lines = {"##dnabirdVersion=0.1.0", "##dnabirdCommand=score a\tb\nc"};
-  return options;
-}
-
-/// Copies `from` with a score and a status for every alternate.
-void annotate(const std::string& from, const VariantWriterOptions& options, int ahead = 1) {
-  VariantReader reader(from, {}, options.threads);
-  VariantWriter writer(reader, options);
-  std::vector<VariantRecord> queue;
-  int n = 0;
-  const auto flush = [&] {
-    for (VariantRecord& record : queue) writer.write(record);
-    queue.clear();
-  };
-  for (VariantRecord record; reader.next(record);) {
-    std::vector<std::optional<float>> scores;
-    Strings status;
-    for (const std::string& alt : record.alts()) {
-      const bool symbolic = alt[0] == '<' || alt == ".";
-      scores.push_back(symbolic ? std::nullopt : std::optional<float>(0.5f * ++n));
-      status.push_back(symbolic ? "SYMBOLIC" : "OK");
-    }
-    record.set_info_floats("SCORE", scores);
-    record.set_info_strings("STATUS", status);
-    queue.push_back(std::move(record));
-    if (static_cast<int>(queue.size()) >= ahead) flush();
-  }
-  flush();
-  writer.commit();
-}
 
 Strings lines_of(const std::string& text, bool header) {
   Strings lines;
@@ -120,6 +86,39 @@ TEST(VariantWriter, SameBytesWhateverTheInputTheThreadsAndTheQueue) {
         }
       }
     }
+  }
+}
+
+/// small.vcf without two tags, as text.
+std::string without_tags(const Strings& tags) {
+  std::string result;
+  for (const std::string& line : core::split(read_text(kData + "/small.vcf"), '\n')) {
+    const auto is_of = [&](const std::string& text, const std::string& before) {
+      return std::any_of(tags.begin(), tags.end(), [&](const std::string& tag) {
+        return text.starts_with(before + tag + (before.empty() ? "=" : ","));
+      });
+    };
+    if (line.empty() || is_of(line, "##INFO=<ID=")) continue;
+    Strings fields = core::split(line, '\t');
+    if (line[0] != '#') {
+      Strings info = core::split(fields[7], ';');
+      std::erase_if(info, [&](const std::string& entry) { return is_of(entry, ""); });
+      fields[7] = core::join(info, ";");
+    }
+    result += core::join(fields, "\t") + "\n";
+  }
+  return result;
+}
+
+TEST(VariantWriter, BcfThatNumbersItsHeaderOtherwise) {
+  const TempFolder folder;
+  support::write_text(folder / "in.vcf", without_tags({"CS", "TSD"}));
+  for (const std::string suffix : {".vcf", ".vcf.gz", ".bcf"}) {
+    annotate(folder / "in.vcf", options_for(folder / ("text" + suffix)));
+    annotate(kData + "/small_gaps.bcf", options_for(folder / ("gaps" + suffix)));
+    EXPECT_EQ(first_difference(read_text(folder / ("gaps" + suffix)),
+                               read_text(folder / ("text" + suffix))),
+              "");
   }
 }
 
@@ -290,88 +289,6 @@ TEST(VariantWriter, NumbersThatAreNoneAreMissing) {
     scores.push_back(line.substr(line.find("SCORE=")));
   }
   EXPECT_EQ(scores, (Strings{"SCORE=.", "SCORE=.", "SCORE=.", "SCORE=-0.25"}));
-}
-
-TEST(VariantWriter, NothingAppearsWithoutCommit) {
-  const TempFolder folder;
-  support::write_text(folder / "o.bcf", "old");
-  {
-    VariantReader reader(kData + "/small.vcf", {}, 1);
-    VariantWriter writer(reader, options_for(folder / "o.bcf"));
-    VariantRecord record;
-    ASSERT_TRUE(reader.next(record));
-    writer.write(record);
-  }
-  EXPECT_EQ(read_text(folder / "o.bcf"), "old");
-  EXPECT_EQ(folder.names(), Strings{"o.bcf"});
-  EXPECT_THAT([&] { annotate(kData + "/small.vcf", options_for(folder / "no/o.vcf")); },
-              throws_data_error("no/o.vcf", "there is no folder"));
-}
-
-TEST(VariantWriter, FullDisk) {
-  for (const char format : {'v', 'z', 'u', 'b'}) {
-    for (const int threads : {1, 2}) {
-      VariantWriterOptions options = options_for("/dev/full");
-      options.format = format;
-      options.threads = threads;
-      EXPECT_THAT([&] { annotate(kData + "/small.vcf", options); },
-                  throws_data_error("'/dev/full'", "No space left on device"))
-          << format << threads;
-    }
-  }
-}
-
-TEST(VariantWriter, FileThatCannotGrowLeavesNothing) {
-  for (const char* name : {"o.vcf", "o.vcf.gz", "o.bcf"}) {
-    for (const int threads : {1, 2}) {
-      const TempFolder folder;
-      const auto child = support::run_in_child([&]() -> std::string {
-        signal(SIGXFSZ, SIG_IGN);
-        const rlimit limit{3000, 3000};
-        setrlimit(RLIMIT_FSIZE, &limit);
-        VariantWriterOptions options = options_for(folder / name);
-        options.threads = threads;
-        annotate(kData + "/small.vcf", options);
-        return "written";
-      });
-      EXPECT_EQ(child.said,
-                "exception: cannot write '" + folder.path() + "/" + name + "': File too large");
-      EXPECT_EQ(folder.names(), Strings{});
-    }
-  }
-}
-
-TEST(VariantWriter, StandardOutputAndItsReaderThatWentAway) {
-  const TempFolder folder;
-  annotate(kData + "/small.vcf", options_for(folder / "expected.vcf"));
-  for (const char format : {'v', 'z', 'u', 'b'}) {
-    VariantWriterOptions options = options_for("-");
-    options.format = format;
-    const auto written = support::run_in_child([&]() -> std::string {
-      const int file = open((folder / "stdout").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
-      dup2(file, STDOUT_FILENO);
-      annotate(kData + "/small.vcf", options);
-      return "done";
-    });
-    EXPECT_EQ(written.said, "done");
-    annotate(folder / "stdout", options_for(folder / "back.vcf"));
-    EXPECT_EQ(first_difference(read_text(folder / "back.vcf"), read_text(folder / "expected.vcf")),
-              "")
-        << format;
-    for (const int threads : {1, 2}) {
-      const auto closed = support::run_in_child([&]() -> std::string {
-        support::close_reader_of_stdout();
-        options.threads = threads;
-        try {
-          annotate(kData + "/small.vcf", options);
-        } catch (const ClosedPipe&) {
-          return "closed pipe";
-        }
-        return "written";
-      });
-      EXPECT_EQ(closed.said, "closed pipe") << format << threads;
-    }
-  }
 }
 
 }  // namespace
