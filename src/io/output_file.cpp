@@ -81,7 +81,7 @@ bool ends_with(const std::string& text, const std::string& tail) {
 PartialOutput::PartialOutput(std::string path)
     : path_(std::move(path)), is_stdout_(path_.empty() || path_ == "-") {
   if (is_stdout_) {
-    path_ = temporary_ = "-";
+    path_ = temporary_ = std::string(1, '-');  // GCC 12 warns wrongly about assigning "-"
     return;
   }
   struct stat status;

@@ -144,31 +144,29 @@ struct VariantWriter::State {
 };
 
 void VariantWriter::State::check_declared(bcf1_t* record) const {
-  const auto fail_on = [&](const std::string& what, const std::string& line) {
-    throw DataError(place(record) + ": " + what +
-                    " is not in the header, as BCF needs; write VCF " + "(-O z) or add a " + line +
+  const auto fail_on = [&](const std::string& what, const char* name, const char* line) {
+    throw DataError(place(record) + ": " + what + " '" + name +
+                    "' is not in the header, as BCF needs; write VCF (-O z) or add a " + line +
                     " line to the header of the input");
   };
   if (record->rid >= n_contigs) {
-    fail_on(std::string("contig '") + bcf_seqname_safe(header.get(), record) + "'", "##contig");
+    fail_on("contig", bcf_seqname_safe(header.get(), record), "##contig");
   }
   // Only a VCF whose header grew while it was read can have any of these.
   if (header->n[BCF_DT_ID] == n_ids) return;
   bcf_unpack(record, BCF_UN_ALL);
-  const auto name = [&](int id) {
-    return "'" + std::string(bcf_hdr_int2id(header.get(), BCF_DT_ID, id)) + "'";
-  };
+  const auto name = [&](int id) { return bcf_hdr_int2id(header.get(), BCF_DT_ID, id); };
   for (int i = 0; i < record->d.n_flt; ++i) {
     const int id = record->d.flt[i];
-    if (id >= n_ids) fail_on("filter " + name(id), "##FILTER");
+    if (id >= n_ids) fail_on("filter", name(id), "##FILTER");
   }
   for (int i = 0; i < static_cast<int>(record->n_info); ++i) {
     const int id = record->d.info[i].key;
-    if (id >= n_ids) fail_on("INFO " + name(id), "##INFO");
+    if (id >= n_ids) fail_on("INFO", name(id), "##INFO");
   }
   for (int i = 0; i < static_cast<int>(record->n_fmt); ++i) {
     const int id = record->d.fmt[i].id;
-    if (id >= n_ids) fail_on("FORMAT " + name(id), "##FORMAT");
+    if (id >= n_ids) fail_on("FORMAT", name(id), "##FORMAT");
   }
 }
 
