@@ -7,6 +7,57 @@ namespace dnabird::kernels::cpu {
 
 namespace {
 
+// A tile of scores of a block of queries has so many elements where blocks are small: it stays in
+// the first cache with what it is multiplied with.
+constexpr std::int64_t kTile = 4096;
+constexpr std::int64_t kDenseBlock = 64;
+
+/// Lists that hold every block once, in blocks of kDenseBlock.
+class DenseLists {
+ public:
+  explicit DenseLists(std::int64_t tokens) : blocks_((tokens + kDenseBlock - 1) / kDenseBlock) {
+    for (std::int64_t row = 0; row <= blocks_; ++row) {
+      begin_.push_back(static_cast<std::int32_t>(row * blocks_));
+    }
+    for (std::int64_t pair = 0; pair < blocks_ * blocks_; ++pair) {
+      block_.push_back(static_cast<std::int32_t>(pair % blocks_));
+    }
+    multiplicity_.assign(block_.size(), 1);
+  }
+  BlockPatternView view() const {
+    return {1,
+            blocks_,
+            kDenseBlock,
+            begin_.data(),
+            block_.data(),
+            multiplicity_.data(),
+            begin_.data(),
+            block_.data(),
+            multiplicity_.data()};
+  }
+
+ private:
+  std::int64_t blocks_;
+  std::vector<std::int32_t> begin_, block_, multiplicity_;
+};
+
+/// Whether every query reads every key once: then the size of the blocks is ours to choose.
+bool is_dense(const BlockPatternView& p) {
+  const std::int64_t pairs = p.row_begin[p.heads * p.blocks];
+  return pairs == p.heads * p.blocks * p.blocks &&
+         std::all_of(p.row_multiplicity, p.row_multiplicity + pairs,
+                     [](std::int32_t m) { return m == 1; });
+}
+
+/// Calls run(args) with the pattern as it is, or in better blocks if it is dense.
+template <class Args, class Run>
+void in_good_blocks(Args a, const Run& run) {
+  if (a.pattern.block_size >= kDenseBlock || !is_dense(a.pattern)) return run(a);
+  const DenseLists lists(a.tokens);
+  a.pattern = lists.view();
+  run(a);
+}
+
 /// Sizes of head number `head` (of B*H). Args is BlockAttentionArgs or BlockAttentionGrad.
 template <class Args>
 HeadShape shape_of(const Context& context, const Args& a, std::int64_t head) {
@@ -19,6 +70,16 @@ HeadShape shape_of(const Context& context, const Args& a, std::int64_t head) {
   s.out_stride = a.heads * a.head_size;
   s.wide_block = round_up(s.block_size, context.tier.panel);
   s.wide_head = round_up(s.head_size, context.tier.panel);
+  const std::int64_t blocks = kTile / (s.block_size * s.block_size);
+  s.most_keys = s.block_size * (s.block_size == s.wide_block && blocks > 1 ? blocks : 1);
+  return s;
+}
+
+/// The sizes of a head without padding: of scratch that fits every head.
+template <class Args>
+HeadShape largest_shape(const Context& context, const Args& a) {
+  HeadShape s = shape_of(context, a, 0);
+  s.length = *std::max_element(a.lengths, a.lengths + a.batch);
   return s;
 }
 
@@ -39,56 +100,33 @@ std::int64_t offset_in_out(const Args& a, std::int64_t head) {
   return (head / a.heads * a.tokens * a.heads + head % a.heads) * a.head_size;
 }
 
-/// A head with its packed keys and values at `packed`.
 AttentionForward forward_head(const Context& context, const BlockAttentionArgs& a,
                               std::int64_t head, float* packed) {
   AttentionForward f{};
+  const std::int64_t part = a.heads * a.head_size;
   f.shape = shape_of(context, a, head);
   f.scale = static_cast<float>(a.scale);
   f.rows = row_lists(a, head);
   f.q = floats(a.qkv) + offset_in_qkv(a, head);
-  f.packed_keys = packed;
-  f.packed_values = packed + a.pattern.blocks * f.shape.packed_transposed();
+  f.k = f.q + part;
+  f.v = f.k + part;
+  f.packed = packed;
   f.out = floats(a.out) + offset_in_out(a, head);
   f.log_sum_exp = floats(a.log_sum_exp) + head * a.tokens;
   return f;
 }
 
-std::int64_t packed_size(const BlockPatternView& p, const HeadShape& s) {
-  return p.blocks * (s.packed_transposed() + s.packed_rows());
-}
-
-void pack_keys_and_values(const Context& context, const BlockAttentionArgs& a,
-                          const AttentionForward& f, std::int64_t block, float* packed) {
-  const HeadShape& s = f.shape;
-  const std::int64_t part = a.heads * a.head_size;
-  const float* keys = f.q + part + block * s.block_size * s.qkv_stride;
-  context.tier.pack_transposed({.depth = s.head_size,
-                                .columns = s.used_tokens(block),
-                                .from = keys,
-                                .stride = s.qkv_stride,
-                                .to = packed + block * s.packed_transposed(),
-                                .panel_stride = s.head_size * context.tier.panel});
-  context.tier.pack_rows(
-      {.depth = s.used_tokens(block),
-       .columns = s.head_size,
-       .from = keys + part,
-       .stride = s.qkv_stride,
-       .to = packed + a.pattern.blocks * s.packed_transposed() + block * s.packed_rows(),
-       .panel_stride = s.block_size * context.tier.panel});
-}
-
 /// Whole heads are tasks: what a thread packs stays in its cache.
 void forward_by_head(const Context& context, const BlockAttentionArgs& a) {
-  const HeadShape any = shape_of(context, a, 0);
-  const std::int64_t packed = packed_size(a.pattern, any);
-  const std::int64_t scratch = packed + AttentionForward::scratch(any);
+  const HeadShape largest = largest_shape(context, a);
+  const std::int64_t packed = round_up(AttentionForward::packed_size(largest), kMostLanes);
+  const std::int64_t scratch = packed + round_up(AttentionForward::scratch(largest), kMostLanes);
   const PoolArray memory(context.pool, context.threads * scratch);
   for_each_task(context, a.batch * a.heads, [&](std::int64_t head, int thread) {
     float* mine = memory.data() + thread * scratch;
     const AttentionForward f = forward_head(context, a, head, mine);
     for (std::int64_t b = 0; b < f.shape.used_blocks(); ++b) {
-      pack_keys_and_values(context, a, f, b, mine);
+      context.tier.attention_pack_block(f, b);
     }
     for (std::int64_t b = 0; b < a.pattern.blocks; ++b) {
       context.tier.attention_forward_block(f, b, mine + packed);
@@ -113,9 +151,10 @@ std::vector<std::int64_t> longest_first(const BlockAttentionArgs& a, std::int64_
 
 /// Blocks are tasks; some heads at a time, so that their packed keys and values stay near.
 void forward_by_block(const Context& context, const BlockAttentionArgs& a) {
-  const HeadShape any = shape_of(context, a, 0);
-  const std::int64_t blocks = a.pattern.blocks, packed = packed_size(a.pattern, any);
-  const std::int64_t scratch = AttentionForward::scratch(any), all = a.batch * a.heads;
+  const HeadShape largest = largest_shape(context, a);
+  const std::int64_t packed = round_up(AttentionForward::packed_size(largest), kMostLanes);
+  const std::int64_t scratch = round_up(AttentionForward::scratch(largest), kMostLanes);
+  const std::int64_t blocks = a.pattern.blocks, all = a.batch * a.heads;
   const std::int64_t group = std::min(all, 16 * context.threads / blocks + 1);
   const PoolArray memory(context.pool, group * packed + context.threads * scratch);
   for (std::int64_t first = 0; first < all; first += group) {
@@ -125,8 +164,10 @@ void forward_by_block(const Context& context, const BlockAttentionArgs& a) {
                           memory.data() + task / blocks * packed);
     };
     for_each_task(context, heads * blocks, [&](std::int64_t task, int) {
-      pack_keys_and_values(context, a, head_of(task), task % blocks,
-                           memory.data() + task / blocks * packed);
+      const AttentionForward f = head_of(task);
+      if (task % blocks < f.shape.used_blocks()) {
+        context.tier.attention_pack_block(f, task % blocks);
+      }
     });
     const std::vector<std::int64_t> order = longest_first(a, first, heads);
     for_each_task(context, heads * blocks, [&](std::int64_t task, int thread) {
@@ -155,28 +196,31 @@ AttentionBackward backward_head(const Context& context, const BlockAttentionGrad
   return b;
 }
 
-}  // namespace
-
-void block_attention_forward(const Context& context, const BlockAttentionArgs& a) {
-  if (a.batch * a.heads * a.tokens * a.head_size == 0) return;
-  constexpr std::int64_t kNear = 1 << 16;  // floats of a packed head that a cache holds
-  const bool small = packed_size(a.pattern, shape_of(context, a, 0)) <= kNear;
-  if (small && a.batch * a.heads >= 2 * context.threads) return forward_by_head(context, a);
-  forward_by_block(context, a);
-}
-
-void block_attention_backward(const Context& context, const BlockAttentionGrad& a) {
-  if (a.batch * a.heads * a.tokens * a.head_size == 0) return;
-  std::int64_t scratch = 0;
-  for (std::int64_t b = 0; b < a.batch; ++b) {
-    scratch = std::max(scratch, AttentionBackward::scratch(shape_of(context, a, b * a.heads)));
-  }
-  scratch = round_up(scratch, 16);
+void backward_by_head(const Context& context, const BlockAttentionGrad& a) {
+  const std::int64_t scratch =
+      round_up(AttentionBackward::scratch(largest_shape(context, a)), kMostLanes);
   const PoolArray memory(context.pool, context.threads * scratch);
   for_each_task(context, a.batch * a.heads, [&](std::int64_t head, int thread) {
     context.tier.attention_backward_head(backward_head(context, a, head),
                                          memory.data() + thread * scratch);
   });
+}
+
+}  // namespace
+
+void block_attention_forward(const Context& context, const BlockAttentionArgs& args) {
+  if (args.batch * args.heads * args.tokens * args.head_size == 0) return;
+  in_good_blocks(args, [&](const BlockAttentionArgs& a) {
+    constexpr std::int64_t kNear = 1 << 16;  // floats of a packed head that a cache holds
+    const bool small = AttentionForward::packed_size(largest_shape(context, a)) <= kNear;
+    if (small && a.batch * a.heads >= 2 * context.threads) return forward_by_head(context, a);
+    forward_by_block(context, a);
+  });
+}
+
+void block_attention_backward(const Context& context, const BlockAttentionGrad& args) {
+  if (args.batch * args.heads * args.tokens * args.head_size == 0) return;
+  in_good_blocks(args, [&](const BlockAttentionGrad& a) { backward_by_head(context, a); });
 }
 
 }  // namespace dnabird::kernels::cpu

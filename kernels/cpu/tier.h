@@ -71,6 +71,8 @@ struct Tier {
   void (*scaled_exponential)(std::int64_t n, const float* x, float shift, float scale, float* y);
   void (*adamw)(const AdamWRange&);
 
+  /// Packs the keys and values of a block; all blocks of a head before its first block of queries.
+  void (*attention_pack_block)(const AttentionForward&, std::int64_t block);
   void (*attention_forward_block)(const AttentionForward&, std::int64_t block, float* scratch);
   void (*attention_backward_head)(const AttentionBackward&, float* scratch);
 };

@@ -4,15 +4,14 @@
 // the blocks of queries in order, without atomics and with five products per pair of blocks.
 #pragma once
 
-#include "kernels/cpu/simd/math.h"
-#include "kernels/cpu/simd/product.h"
+#include "kernels/cpu/simd/attention_blocks.h"
 
 namespace dnabird::kernels::cpu::DNABIRD_TIER {
 
 /// The scratch of a head (see AttentionBackward::scratch).
 struct BackwardScratch {
   float *keys, *keys_transposed, *values_transposed, *dk, *dv;  // of all used blocks
-  float *queries, *dout, *dq, *p, *ds;                          // of one block of queries
+  float *queries, *dout, *dq, *p, *ds, *delta;                  // of one block of queries
 };
 
 inline BackwardScratch divide_scratch(const HeadShape& s, float* at) {
@@ -21,40 +20,21 @@ inline BackwardScratch divide_scratch(const HeadShape& s, float* at) {
     at += floats;
     return begin;
   };
-  const std::int64_t n = s.used_blocks();
+  const std::int64_t head = s.packed_tokens() * s.wide_head;
+  const std::int64_t head_transposed = s.used_blocks() * s.packed_transposed();
   BackwardScratch b;
-  b.keys = take(n * s.packed_rows());
-  b.dk = take(n * s.packed_rows());
-  b.dv = take(n * s.packed_rows());
-  b.keys_transposed = take(n * s.packed_transposed());
-  b.values_transposed = take(n * s.packed_transposed());
-  b.queries = take(s.packed_rows());
-  b.dout = take(s.packed_rows());
-  b.dq = take(s.packed_rows());
-  b.p = take(s.block_size * s.wide_block);
-  b.ds = take(s.block_size * s.wide_block);
+  b.keys = take(head);
+  b.dk = take(head);
+  b.dv = take(head);
+  b.keys_transposed = take(head_transposed);
+  b.values_transposed = take(head_transposed);
+  b.queries = take(s.block_size * s.wide_head);
+  b.dout = take(s.block_size * s.wide_head);
+  b.dq = take(s.block_size * s.wide_head);
+  b.p = take(s.block_size * s.tile_columns());
+  b.ds = take(s.block_size * s.tile_columns());
+  b.delta = take(s.block_size);
   return b;
-}
-
-/// Packs the used tokens of block b of a (tokens, head_size) matrix as it is.
-inline void pack_block(const HeadShape& s, const float* from, std::int64_t stride, std::int64_t b,
-                       float* to) {
-  pack_rows({.depth = s.used_tokens(b),
-             .columns = s.head_size,
-             .from = from + b * s.block_size * stride,
-             .stride = stride,
-             .to = to,
-             .panel_stride = s.block_size * kPanel});
-}
-
-inline void pack_block_transposed(const HeadShape& s, const float* from, std::int64_t stride,
-                                  std::int64_t b, float* to) {
-  pack_transposed({.depth = s.head_size,
-                   .columns = s.used_tokens(b),
-                   .from = from + b * s.block_size * stride,
-                   .stride = stride,
-                   .to = to,
-                   .panel_stride = s.head_size * kPanel});
 }
 
 /// Rows of `p` from scores to probabilities, and of `ds` from dout.v to p (dout.v - delta).
@@ -102,88 +82,80 @@ inline void write_rows(const HeadShape& s, const float* sums, std::int64_t rows,
   }
 }
 
-/// The five products of a pair of blocks.
-inline void backward_pair(const AttentionBackward& a, const BackwardScratch& b,
-                          std::int64_t query_block, std::int64_t key_block,
-                          const ScoreGradient& gradient) {
+/// The five products of a block of queries and a run of keys.
+inline void backward_run(const AttentionBackward& a, const BackwardScratch& b, std::int64_t block,
+                         const KeyRun& run) {
   const HeadShape& s = a.shape;
-  const std::int64_t first = query_block * s.block_size;
-  Product scores{.rows = gradient.queries,
-                 .columns = (gradient.keys + kPanel - 1) / kPanel * kPanel,
-                 .depth = s.head_size,
-                 .a = a.q + first * s.qkv_stride,
-                 .a_stride = s.qkv_stride,
-                 .b = b.keys_transposed + key_block * s.packed_transposed(),
-                 .b_panel = s.head_size * kPanel,
-                 .c = b.p,
-                 .c_stride = s.wide_block};
-  product(scores);
-  scores.a = a.dout + first * s.out_stride;
-  scores.a_stride = s.out_stride;
-  scores.b = b.values_transposed + key_block * s.packed_transposed();
-  scores.c = b.ds;
-  product(scores);
-  score_gradient(gradient, b.p, b.ds);
-  Product sums{.rows = gradient.keys,
+  const std::int64_t queries = s.used_tokens(block), tile = s.tile_columns();
+  multiply_keys(s, block, {a.q, s.qkv_stride}, b.keys_transposed, run, b.p);
+  multiply_keys(s, block, {a.dout, s.out_stride}, b.values_transposed, run, b.ds);
+  score_gradient({.queries = queries,
+                  .keys = run.keys,
+                  .stride = tile,
+                  .scale = a.scale * kLog2E,
+                  .bias = run.bias,
+                  .log_sum_exp = a.log_sum_exp + block * s.block_size,
+                  .delta = b.delta},
+                 b.p, b.ds);
+  Product sums{.rows = run.keys,
                .columns = s.wide_head,
-               .depth = gradient.queries,
+               .depth = queries,
                .a = b.p,
-               .a_stride = s.wide_block,
+               .a_stride = tile,
                .b = b.dout,
                .b_panel = s.block_size * kPanel,
-               .c = b.dv + key_block * s.packed_rows(),
+               .c = b.dv + run.first * s.wide_head,
                .c_stride = s.wide_head,
                .start = Start::add,
                .a_layout = Layout::transposed};
   product(sums);
   sums.a = b.ds;
   sums.b = b.queries;
-  sums.c = b.dk + key_block * s.packed_rows();
+  sums.c = b.dk + run.first * s.wide_head;
   product(sums);
-  sums.rows = gradient.queries;
-  sums.depth = gradient.keys;
-  sums.b = b.keys + key_block * s.packed_rows();
+  sums.rows = queries;
+  sums.depth = run.keys;
+  sums.b = b.keys + run.first * kPanel;
+  sums.b_panel = s.packed_tokens() * kPanel;
   sums.c = b.dq;
   sums.a_layout = Layout::rows;
   product(sums);
 }
 
-inline void backward_query_block(const AttentionBackward& a, const BackwardScratch& b,
-                                 std::int64_t block, float* delta) {
+/// Packs the used tokens of a block of queries on their own.
+inline void pack_queries(const HeadShape& s, const HeadMatrix& from, std::int64_t block,
+                         float* to) {
+  pack_rows({.depth = s.used_tokens(block),
+             .columns = s.head_size,
+             .from = from.data + block * s.block_size * from.stride,
+             .stride = from.stride,
+             .to = to,
+             .panel_stride = s.block_size * kPanel});
+}
+
+inline void backward_queries(const AttentionBackward& a, const BackwardScratch& b,
+                             std::int64_t block) {
   const HeadShape& s = a.shape;
-  const std::int64_t first = block * s.block_size;
-  pack_block(s, a.q, s.qkv_stride, block, b.queries);
-  pack_block(s, a.dout, s.out_stride, block, b.dout);
-  for (std::int64_t i = 0; i < s.packed_rows(); ++i) b.dq[i] = 0;
-  dot_rows(a, block, delta);
-  ScoreGradient gradient{.queries = s.used_tokens(block),
-                         .keys = 0,
-                         .stride = s.wide_block,
-                         .scale = a.scale * kLog2E,
-                         .bias = 0,
-                         .log_sum_exp = a.log_sum_exp + first,
-                         .delta = delta};
-  for (std::int32_t n = a.rows.begin[block]; n < a.rows.begin[block + 1]; ++n) {
-    gradient.keys = s.used_tokens(a.rows.block[n]);
-    if (gradient.keys == 0) break;
-    gradient.bias = log2_multiplicity(a.rows.multiplicity[n]);
-    backward_pair(a, b, block, a.rows.block[n], gradient);
-  }
-  write_rows(s, b.dq, gradient.queries, a.scale, a.dq + first * s.qkv_stride);
+  pack_queries(s, {a.q, s.qkv_stride}, block, b.queries);
+  pack_queries(s, {a.dout, s.out_stride}, block, b.dout);
+  for (std::int64_t i = 0; i < s.block_size * s.wide_head; ++i) b.dq[i] = 0;
+  dot_rows(a, block, b.delta);
+  KeyRuns runs(s, a.rows, block);
+  for (KeyRun run; runs.next(run);) backward_run(a, b, block, run);
+  write_rows(s, b.dq, s.used_tokens(block), a.scale, a.dq + block * s.block_size * s.qkv_stride);
 }
 
 /// All gradients of a head; rows that are padding get 0.
 inline void attention_backward_head(const AttentionBackward& a, float* scratch) {
   const HeadShape& s = a.shape;
   const BackwardScratch b = divide_scratch(s, scratch);
-  float* delta = scratch + AttentionBackward::scratch(s) - s.block_size;
   for (std::int64_t n = 0; n < s.used_blocks(); ++n) {
-    pack_block(s, a.k, s.qkv_stride, n, b.keys + n * s.packed_rows());
-    pack_block_transposed(s, a.k, s.qkv_stride, n, b.keys_transposed + n * s.packed_transposed());
-    pack_block_transposed(s, a.v, s.qkv_stride, n, b.values_transposed + n * s.packed_transposed());
+    pack_block(s, {a.k, s.qkv_stride}, n, b.keys);
+    pack_block_transposed(s, {a.k, s.qkv_stride}, n, b.keys_transposed);
+    pack_block_transposed(s, {a.v, s.qkv_stride}, n, b.values_transposed);
   }
-  for (std::int64_t i = 0; i < s.used_blocks() * s.packed_rows(); ++i) b.dk[i] = b.dv[i] = 0;
-  for (std::int64_t n = 0; n < s.used_blocks(); ++n) backward_query_block(a, b, n, delta);
+  for (std::int64_t i = 0; i < s.packed_tokens() * s.wide_head; ++i) b.dk[i] = b.dv[i] = 0;
+  for (std::int64_t n = 0; n < s.used_blocks(); ++n) backward_queries(a, b, n);
   write_rows(s, b.dk, s.length, a.scale, a.dk);
   write_rows(s, b.dv, s.length, 1.0f, a.dv);
   for (std::int64_t t = s.length; t < s.tokens; ++t) {

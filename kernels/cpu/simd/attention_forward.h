@@ -3,8 +3,7 @@
 // of two so that an exponential costs one multiplication less.
 #pragma once
 
-#include "kernels/cpu/simd/math.h"
-#include "kernels/cpu/simd/product.h"
+#include "kernels/cpu/simd/attention_blocks.h"
 
 namespace dnabird::kernels::cpu::DNABIRD_TIER {
 
@@ -64,44 +63,40 @@ inline void clear_row(const AttentionForward& a, std::int64_t token) {
 
 /// The scratch of a block of queries (see AttentionForward::scratch).
 struct ForwardScratch {
-  float* tile;  // (S, wide_block) scores, then probabilities
+  float* tile;  // (S, tile_columns) scores, then probabilities
   float* sums;  // (S, wide_head) of probability times value
   RunningSoftmax running;
 };
 
-/// Queries of `block` against one block of keys.
-inline void forward_pair(const AttentionForward& a, std::int64_t block, std::int32_t pair,
-                         const ForwardScratch& b, Start start) {
+/// Queries of `block` against a run of keys.
+inline void forward_run(const AttentionForward& a, std::int64_t block, const KeyRun& run,
+                        const ForwardScratch& b, Start start) {
   const HeadShape& s = a.shape;
-  const std::int64_t queries = s.used_tokens(block), key_block = a.rows.block[pair];
-  const std::int64_t keys = s.used_tokens(key_block);
-  const float bias = log2_multiplicity(a.rows.multiplicity[pair]);
-  product({.rows = queries,
-           .columns = (keys + kPanel - 1) / kPanel * kPanel,
-           .depth = s.head_size,
-           .a = a.q + block * s.block_size * s.qkv_stride,
-           .a_stride = s.qkv_stride,
-           .b = a.packed_keys + key_block * s.packed_transposed(),
-           .b_panel = s.head_size * kPanel,
-           .c = b.tile,
-           .c_stride = s.wide_block});
+  const std::int64_t queries = s.used_tokens(block);
+  multiply_keys(s, block, {a.q, s.qkv_stride}, a.packed, run, b.tile);
   for (std::int64_t i = 0; i < queries; ++i) {
-    const float shrink = softmax_row(b.tile + i * s.wide_block, keys, a.scale * kLog2E, bias,
-                                     b.running.sum + i * kLanes, b.running.top[i]);
+    const float shrink = softmax_row(b.tile + i * s.tile_columns(), run.keys, a.scale * kLog2E,
+                                     run.bias, b.running.sum + i * kLanes, b.running.top[i]);
     if (start == Start::add && shrink != 1.0f) {
       scale_row(b.sums + i * s.wide_head, s.wide_head, shrink);
     }
   }
   product({.rows = queries,
            .columns = s.wide_head,
-           .depth = keys,
+           .depth = run.keys,
            .a = b.tile,
-           .a_stride = s.wide_block,
-           .b = a.packed_values + key_block * s.packed_rows(),
-           .b_panel = s.block_size * kPanel,
+           .a_stride = s.tile_columns(),
+           .b = a.packed_values() + run.first * kPanel,
+           .b_panel = s.packed_tokens() * kPanel,
            .c = b.sums,
            .c_stride = s.wide_head,
            .start = start});
+}
+
+/// Packs what the queries of all blocks read of block b.
+inline void attention_pack_block(const AttentionForward& a, std::int64_t b) {
+  pack_block_transposed(a.shape, {a.k, a.shape.qkv_stride}, b, a.packed);
+  pack_block(a.shape, {a.v, a.shape.qkv_stride}, b, a.packed_values());
 }
 
 /// All queries of a block; those that are padding get 0 and +infinity.
@@ -109,25 +104,24 @@ inline void attention_forward_block(const AttentionForward& a, std::int64_t bloc
   const HeadShape& s = a.shape;
   const std::int64_t begin = block * s.block_size, queries = s.used_tokens(block);
   const std::int64_t end = begin + s.block_size < s.tokens ? begin + s.block_size : s.tokens;
-  ForwardScratch b{scratch, scratch + s.block_size * s.wide_block, {}};
-  b.running.sum = b.sums + s.packed_rows();
+  ForwardScratch b{scratch, scratch + s.block_size * s.tile_columns(), {}};
+  b.running.sum = b.sums + s.block_size * s.wide_head;
   b.running.top = b.running.sum + s.block_size * kLanes;
   for (std::int64_t i = 0; i < queries; ++i) {
     store(b.running.sum + i * kLanes, Vec{});
     b.running.top[i] = -1e38f;
   }
   Start start = Start::zero;
-  for (std::int32_t n = a.rows.begin[block]; n < a.rows.begin[block + 1]; ++n) {
-    if (s.used_tokens(a.rows.block[n]) == 0) break;  // sorted: what follows is padding too
-    if (queries > 0) forward_pair(a, block, n, b, start);
-    start = Start::add;
+  KeyRuns runs(s, a.rows, block);
+  for (KeyRun run; queries > 0 && runs.next(run); start = Start::add) {
+    forward_run(a, block, run, b, start);
   }
   const bool any = start == Start::add;
   for (std::int64_t i = 0; any && i < queries; ++i) {
     finish_row(a, begin + i, b.running.top[i], horizontal_sum(load(b.running.sum + i * kLanes)),
                b.sums + i * s.wide_head);
   }
-  for (std::int64_t i = begin + (any ? queries : 0); i < end; ++i) clear_row(a, i);
+  for (std::int64_t i = any ? begin + queries : begin; i < end; ++i) clear_row(a, i);
 }
 
 }  // namespace dnabird::kernels::cpu::DNABIRD_TIER

@@ -49,52 +49,50 @@ inline void gelu_backward(Gelu kind, std::int64_t n, const float* x, const float
   }
 }
 
-/// kLanes Philox blocks side by side: the words of element 4 * (first + l) on.
-inline void philox_lanes(const DropoutArgs& a, std::uint64_t first, std::uint32_t* words) {
-  std::uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
-  for (int l = 0; l < kLanes; ++l) {
-    c0[l] = static_cast<std::uint32_t>(first + l);
-    c1[l] = static_cast<std::uint32_t>((first + l) >> 32);
-    c2[l] = static_cast<std::uint32_t>(a.stream);
-    c3[l] = static_cast<std::uint32_t>(a.stream >> 32);
-  }
+/// The words of kLanes / 2 Philox blocks (see philox.h) from block number `first` on, in the order
+/// of the stream. A word lives in the low half of a lane of 64 bits; the high half is noise that
+/// no product reads.
+inline void philox_words(const DropoutArgs& a, std::uint64_t first, std::uint32_t* words) {
+  LongVec c0, c1;
+  for (int l = 0; l < kLanes / 2; ++l) c0[l] = first + l;
+  c1 = c0 >> 32;
+  LongVec c2 = LongVec{} + a.stream, c3 = c2 >> 32;
   std::uint32_t key0 = static_cast<std::uint32_t>(a.seed);
   std::uint32_t key1 = static_cast<std::uint32_t>(a.seed >> 32);
   for (int round = 0; round < 10; ++round) {
-    for (int l = 0; l < kLanes; ++l) {
-      const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * c0[l];
-      const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * c2[l];
-      c0[l] = static_cast<std::uint32_t>(p1 >> 32) ^ c1[l] ^ key0;
-      c2[l] = static_cast<std::uint32_t>(p0 >> 32) ^ c3[l] ^ key1;
-      c1[l] = static_cast<std::uint32_t>(p1);
-      c3[l] = static_cast<std::uint32_t>(p0);
-    }
+    const LongVec p0 = multiply_low_halves(c0, LongVec{} + 0xD2511F53u);
+    const LongVec p1 = multiply_low_halves(c2, LongVec{} + 0xCD9E8D57u);
+    c0 = (p1 >> 32) ^ c1 ^ key0;
+    c2 = (p0 >> 32) ^ c3 ^ key1;
+    c1 = p1;
+    c3 = p0;
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }
-  for (int l = 0; l < kLanes; ++l) {
-    words[4 * l] = c0[l];
-    words[4 * l + 1] = c1[l];
-    words[4 * l + 2] = c2[l];
-    words[4 * l + 3] = c3[l];
+  const LongVec front = (c0 & 0xFFFFFFFFu) | (c1 << 32), back = (c2 & 0xFFFFFFFFu) | (c3 << 32);
+  LongVec low_half, high_half;
+  for (int l = 0; l < kLanes / 2; ++l) {
+    low_half[l] = l / 2 + l % 2 * (kLanes / 2);
+    high_half[l] = kLanes / 4 + l / 2 + l % 2 * (kLanes / 2);
   }
+  const LongVec stream[2] = {__builtin_shuffle(front, back, low_half),
+                             __builtin_shuffle(front, back, high_half)};
+  __builtin_memcpy(words, stream, sizeof stream);
 }
 
 inline void dropout(const DropoutArgs& a, std::int64_t begin, std::int64_t n) {
   const std::uint32_t threshold = dropout_threshold(a.p);
   const float scale = static_cast<float>(1.0 / (1.0 - a.p));
-  const float* x = static_cast<const float*>(a.x) + begin;
-  float* y = static_cast<float*>(a.y) + begin;
-  constexpr std::int64_t kStep = 4 * kLanes;
+  constexpr std::int64_t kWords = 2 * kLanes, kStep = 16 * kWords;
   std::uint32_t words[kStep];
   for (std::int64_t i = 0; i < n; i += kStep) {
-    philox_lanes(a, static_cast<std::uint64_t>(begin + i) / 4, words);
-    const std::int64_t count = n - i < kStep ? n - i : kStep;
-    if (count == kStep) {
-      for (int j = 0; j < kStep; ++j) y[i + j] = words[j] >= threshold ? x[i + j] * scale : 0.0f;
-    } else {
-      for (int j = 0; j < count; ++j) y[i + j] = words[j] >= threshold ? x[i + j] * scale : 0.0f;
+    for (std::int64_t j = 0; j < kStep; j += kWords) {
+      philox_words(a, static_cast<std::uint64_t>(begin + i + j) / 4, words + j);
     }
+    const float* x = static_cast<const float*>(a.x) + begin + i;
+    float* y = static_cast<float*>(a.y) + begin + i;
+    const std::int64_t count = n - i < kStep ? n - i : kStep;
+    for (std::int64_t j = 0; j < count; ++j) y[j] = words[j] >= threshold ? x[j] * scale : 0.0f;
   }
 }
 

@@ -37,11 +37,6 @@ inline Vec exp2_to_zero(Vec x) {
   return x < low ? Vec{} : p;
 }
 
-/// log2 of how often a pair of blocks is listed
-inline float log2_multiplicity(std::int32_t m) {
-  return m == 1 ? 0.0f : __builtin_log2f(static_cast<float>(m));
-}
-
 /// e^x, with x limited to [-86.6, 88].
 inline Vec exponential(Vec x) {
   x = maximum(broadcast(-86.6f), x);

@@ -25,6 +25,7 @@ inline constexpr Tier make_tier(const char* name) {
           .log_sum_exp = log_sum_exp,
           .scaled_exponential = scaled_exponential,
           .adamw = adamw,
+          .attention_pack_block = attention_pack_block,
           .attention_forward_block = attention_forward_block,
           .attention_backward_head = attention_backward_head};
 }

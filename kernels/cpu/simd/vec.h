@@ -5,6 +5,10 @@
 // into another tier.
 #pragma once
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #include <cstdint>
 
 #include "kernels/kernel_set.h"
@@ -15,6 +19,21 @@ namespace dnabird::kernels::cpu::DNABIRD_TIER {
 constexpr int kLanes = DNABIRD_LANES;
 typedef float Vec __attribute__((vector_size(DNABIRD_LANES * 4)));
 typedef std::int32_t IntVec __attribute__((vector_size(DNABIRD_LANES * 4)));
+
+typedef std::uint64_t LongVec __attribute__((vector_size(DNABIRD_LANES * 4)));
+
+/// Products of the low 32 bits of each lane.
+inline LongVec multiply_low_halves(LongVec a, LongVec b) {
+#if defined(__AVX2__) && DNABIRD_LANES == 8
+  return reinterpret_cast<LongVec>(
+      _mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#elif defined(__SSE2__) && DNABIRD_LANES == 4
+  return reinterpret_cast<LongVec>(
+      _mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#else
+  return (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
+#endif
+}
 
 inline Vec broadcast(float x) { return x - Vec{}; }
 
