@@ -104,6 +104,7 @@ std::string& stored_command_line() {
 }  // namespace
 
 const char* const kVersion = DNABIRD_VERSION;
+const char* const kDefaultModel = "promoter-small";
 
 const std::string& command_line() { return stored_command_line(); }
 

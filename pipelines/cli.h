@@ -17,13 +17,13 @@ struct Command {
 
 /// Options common to the commands; each adds those that it knows.
 struct CommonOptions {
-  std::string model;                // -m/--model
-  std::string output = "-";         // -o/--output
-  int threads = 0;                  // --threads, 0 = all cores
-  std::string device = "auto";      // --device
-  std::string precision = "auto";   // --precision
-  std::int64_t batch_size = 0;      // --batch-size, 0 = chosen
-  std::uint64_t seed = 1;           // --seed
+  std::string model;               // -m/--model
+  std::string output = "-";        // -o/--output
+  int threads = 0;                 // --threads, 0 = all cores
+  std::string device = "auto";     // --device
+  std::string precision = "auto";  // --precision
+  std::int64_t batch_size = 0;     // --batch-size, 0 = chosen
+  std::uint64_t seed = 1;          // --seed
 };
 
 /// Declares options bound to variables, parses, prints help. Built on Boost.Program_options.
@@ -45,7 +45,9 @@ class OptionParser {
   void add_positional(const std::string& what, std::vector<std::string>* value, int least,
                       int most);
   enum Common : unsigned {
-    kModel = 1, kOutput = 2, kDevice = 4,  // device, precision, threads, batch size
+    kModel = 1,
+    kOutput = 2,
+    kDevice = 4,  // device, precision, threads, batch size
     kSeed = 8
   };
   void add_common(CommonOptions* options, unsigned which);  // -v, -q and -h always
@@ -63,6 +65,7 @@ class OptionParser {
 const std::string& command_line();
 void set_command_line(int argc, char** argv);
 
-extern const char* const kVersion;  // "0.1.0"
+extern const char* const kVersion;       // "0.1.0"
+extern const char* const kDefaultModel;  // the shipped one, for commands that run a model
 
 }  // namespace dnabird::pipelines
