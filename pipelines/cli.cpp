@@ -144,11 +144,28 @@ struct OptionParser::State {
     options.add_options()(option_names.c_str(), semantic, text.c_str());
   }
 
-  std::string help_text() const {
+  /// Boost writes "-f [ --reference ] TEXT"; people write "-f, --reference TEXT".
+  std::string option_list() const {
     std::ostringstream text;
-    text << "Usage: " << usage << "\n\n" << description << "\n\n" << options;
-    if (!examples.empty()) text << "\nExamples:\n" << examples << "\n";
-    return text.str();
+    text << options;
+    std::string list = text.str();
+    for (const auto& option : options.options()) {
+      const std::string from = option->format_name();
+      if (from[0] != '-' || from[1] == '-') continue;
+      const std::string parameter = option->format_parameter();
+      const std::string value = parameter.empty() ? parameter : " " + parameter;
+      std::string to = from.substr(0, 2) + ", --" + option->long_name() + value;
+      to.resize(from.size() + value.size(), ' ');
+      const std::size_t at = list.find(from + value);
+      if (at != std::string::npos) list.replace(at, to.size(), to);
+    }
+    return list;
+  }
+
+  std::string help_text() const {
+    std::string text = "Usage: " + usage + "\n\n" + description + "\n\n" + option_list();
+    if (!examples.empty()) text += "\nExamples:\n" + examples + "\n";
+    return text;
   }
 
   po::parsed_options split_up(const std::vector<std::string>& arguments) const;
@@ -220,10 +237,11 @@ po::parsed_options OptionParser::State::split_up(const std::vector<std::string>&
         .style(style::unix_style & ~style::allow_guessing)
         .run();
   } catch (const po::unknown_option& problem) {
-    std::string name = problem.get_option_name();
-    const std::string word = name.substr(std::min(name.find_first_not_of('-'), name.size()));
-    throw UsageError("unknown option '" + name + "'" + did_you_mean(word, names) + " (see " +
-                     help_call() + ")");
+    const std::string name = problem.get_option_name();
+    std::string guess;
+    if (name.starts_with("--")) guess = nearest_name(name.substr(2), names);
+    if (!guess.empty()) guess = "; did you mean '--" + guess + "'?";
+    throw UsageError("unknown option '" + name + "'" + guess + " (see " + help_call() + ")");
   } catch (const po::invalid_command_line_syntax& problem) {
     const std::string name = problem.get_option_name();
     if (problem.kind() == po::invalid_syntax::extra_parameter) {
