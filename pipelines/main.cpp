@@ -26,13 +26,7 @@ constexpr int kBadUsage = 2;
 constexpr int kSignalBase = 128;  // as shells report a program that a signal ended
 
 constexpr std::array kCommands = {
-    Command{"score", "score the variants of a VCF or BCF", pipelines::run_score},
-    Command{"annotate", "find promoters in a FASTA", pipelines::run_annotate},
     Command{"tokenize", "turn sequences into token ids", pipelines::run_tokenize},
-    Command{"pretrain", "train a model on hidden tokens of FASTA or CSV", pipelines::run_pretrain},
-    Command{"finetune", "train a model's head on labelled sequences", pipelines::run_finetune},
-    Command{"evaluate", "measure a model on labelled data, beside baselines",
-            pipelines::run_evaluate},
     Command{"info", "show version, devices, or what a model is", pipelines::run_info},
 };
 

@@ -1,0 +1,85 @@
+#include "data/overlap.h"
+
+#include <algorithm>
+
+#include "core/errors.h"
+#include "core/rng.h"
+#include "seq/alphabet.h"
+
+namespace dnabird::data {
+
+namespace {
+
+// No canonical k-mer of k <= 31 bases has this value: it needs 62 bits.
+constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
+
+/// Calls visit(kmer) for each k-mer in its canonical writing, the smaller of both strands, until
+/// it returns true.
+template <class Visit>
+bool any_kmer(std::string_view bases, int k, Visit visit) {
+  const std::uint64_t mask = (std::uint64_t{1} << (2 * k)) - 1;
+  std::uint64_t forward = 0, reverse = 0;
+  int known = 0;
+  for (const char letter : bases) {
+    const int code = seq::base_code(letter);
+    if (code < 0) {
+      known = 0;
+      continue;
+    }
+    // In the order A T C G the complement of a code is that with its lowest bit turned.
+    forward = ((forward << 2) | static_cast<std::uint64_t>(code)) & mask;
+    reverse = (reverse >> 2) | (static_cast<std::uint64_t>(code ^ 1) << (2 * (k - 1)));
+    if (++known >= k && visit(std::min(forward, reverse))) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+KmerSet::KmerSet(std::span<const std::string> sequences, int k) : k_(k), slots_(1024, kEmpty) {
+  core::require(k >= 1 && k <= 31, "a set of " + std::to_string(k) + "-mers");
+  for (const std::string& bases : sequences) {
+    any_kmer(bases, k_, [this](std::uint64_t kmer) {
+      insert(kmer);
+      return false;
+    });
+  }
+}
+
+void KmerSet::insert(std::uint64_t kmer) {
+  if (2 * (size_ + 1) > static_cast<std::int64_t>(slots_.size())) grow();
+  const std::size_t last = slots_.size() - 1;
+  std::size_t slot = core::mix(kmer) & last;
+  while (slots_[slot] != kEmpty && slots_[slot] != kmer) slot = (slot + 1) & last;
+  if (slots_[slot] == kEmpty) ++size_;
+  slots_[slot] = kmer;
+}
+
+void KmerSet::grow() {
+  std::vector<std::uint64_t> old(2 * slots_.size(), kEmpty);
+  old.swap(slots_);
+  size_ = 0;
+  for (const std::uint64_t kmer : old) {
+    if (kmer != kEmpty) insert(kmer);
+  }
+}
+
+bool KmerSet::contains(std::uint64_t kmer) const {
+  const std::size_t last = slots_.size() - 1;
+  std::size_t slot = core::mix(kmer) & last;
+  while (slots_[slot] != kEmpty && slots_[slot] != kmer) slot = (slot + 1) & last;
+  return slots_[slot] == kmer;
+}
+
+bool KmerSet::shares(std::string_view bases) const {
+  return any_kmer(bases, k_, [this](std::uint64_t kmer) { return contains(kmer); });
+}
+
+std::vector<char> mark_shared(std::span<const std::string> sequences, const KmerSet& set) {
+  std::vector<char> marks;
+  marks.reserve(sequences.size());
+  for (const std::string& bases : sequences) marks.push_back(set.shares(bases) ? 1 : 0);
+  return marks;
+}
+
+}  // namespace dnabird::data

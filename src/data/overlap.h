@@ -1,0 +1,37 @@
+// Do two sets of sequences share a stretch? What a model was trained on must not stand in the set
+// that it is measured on.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dnabird::data {
+
+inline constexpr int kSharedBases = 24;
+
+/// The k-mers of a set of sequences on both strands; those with anything but A C G T are left out.
+class KmerSet {
+ public:
+  /// k in 1..31.
+  explicit KmerSet(std::span<const std::string> sequences, int k = kSharedBases);
+  /// True if a stretch of k bases of `bases`, on either strand, is in the set.
+  bool shares(std::string_view bases) const;
+  std::int64_t size() const { return size_; }
+
+ private:
+  void insert(std::uint64_t kmer);
+  bool contains(std::uint64_t kmer) const;
+  void grow();
+
+  int k_;
+  std::int64_t size_ = 0;
+  std::vector<std::uint64_t> slots_;  // open addressing, a power of two
+};
+
+/// One mark per sequence: 1 if it shares a stretch with the set.
+std::vector<char> mark_shared(std::span<const std::string> sequences, const KmerSet& set);
+
+}  // namespace dnabird::data
