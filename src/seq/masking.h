@@ -14,7 +14,7 @@ struct MaskingOptions {
   double fraction = 0.15;     // of the k-mer tokens that end up in a span
   int min_hidden_bases = 1;   // a span hides between these many bases, drawn uniformly
   int max_hidden_bases = 6;
-  double replace_mask = 0.8;  // the rest: half random k-mers, half left as they are
+  double replace_mask = 0.8;  // of the spans; the rest: half random, half left as they are
 };
 
 struct MaskedTokens {
@@ -24,7 +24,9 @@ struct MaskedTokens {
 };
 
 /// Masks a copy of `ids` ([CLS] k-mers [SEP]). Spans never touch each other, hold no special token
-/// and no [UNK]; tokens that do get no label. Stride 1: a span of m tokens hides m-k+1 bases.
+/// and no [UNK]; tokens that do get no label. Stride 1: a span of m tokens hides m-k+1 bases, more
+/// where it has no k-mer beside it. A random span shows the k-mers of random hidden bases.
+/// What is measured rather than trained wants replace_mask 1: a span left as it is shows its bases.
 MaskedTokens mask_spans(const std::vector<std::int32_t>& ids, const KmerTokenizer& tokenizer,
                         const MaskingOptions& options, core::Rng& rng);
 

@@ -1,0 +1,116 @@
+#include "seq/kmer_tokenizer.h"
+
+#include <algorithm>
+
+#include "core/errors.h"
+#include "seq/alphabet.h"
+
+namespace dnabird::seq {
+
+namespace {
+
+constexpr const char* kSpecialTexts[kSpecialTokens] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]",
+                                                       "[MASK]"};
+constexpr int kLongest = 8;
+
+}  // namespace
+
+KmerTokenizer::KmerTokenizer(int k, int stride) : k_(k), stride_(stride) {
+  if (k < 1 || k > kLongest) {
+    throw core::UsageError("k-mers of " + std::to_string(k) + " bases; expected 1 to " +
+                           std::to_string(kLongest));
+  }
+  if (stride != 1 && stride != k) {
+    throw core::UsageError("a stride of " + std::to_string(stride) + " bases; expected 1 or k (" +
+                           std::to_string(k) + ")");
+  }
+}
+
+KmerTokenizer KmerTokenizer::from_vocabulary(const std::vector<std::string>& lines, int stride) {
+  for (int k = 1; k <= kLongest; ++k) {
+    const KmerTokenizer tokenizer(k, stride == 1 ? 1 : k);
+    if (static_cast<std::size_t>(tokenizer.vocabulary_size()) != lines.size()) continue;
+    if (stride != tokenizer.stride()) {
+      throw core::DataError("a vocabulary of " + std::to_string(k) + "-mers with a stride of " +
+                            std::to_string(stride) + "; expected 1 or " + std::to_string(k));
+    }
+    for (std::int32_t id = 0; id < tokenizer.vocabulary_size(); ++id) {
+      if (lines[static_cast<std::size_t>(id)] != tokenizer.token_text(id)) {
+        throw core::DataError("line " + std::to_string(id + 1) + " of the vocabulary is '" +
+                              lines[static_cast<std::size_t>(id)] + "', expected '" +
+                              tokenizer.token_text(id) +
+                              "' (5 special tokens, then k-mers in the order A T C G)");
+      }
+    }
+    return tokenizer;
+  }
+  throw core::DataError("a vocabulary of " + std::to_string(lines.size()) +
+                        " tokens; expected 5 special tokens and all k-mers of one k, 1 to 8");
+}
+
+std::vector<std::string> KmerTokenizer::vocabulary() const {
+  std::vector<std::string> lines;
+  for (std::int32_t id = 0; id < vocabulary_size(); ++id) lines.push_back(token_text(id));
+  return lines;
+}
+
+std::int64_t KmerTokenizer::n_tokens(std::int64_t n_bases) const {
+  return 2 + (n_bases < k_ ? 0 : (n_bases - k_) / stride_ + 1);
+}
+
+std::int64_t KmerTokenizer::n_bases(std::int64_t n_tokens) const {
+  return n_tokens <= 2 ? 0 : (n_tokens - 3) * stride_ + k_;
+}
+
+std::vector<std::int32_t> KmerTokenizer::encode(std::string_view bases) const {
+  std::vector<std::int32_t> ids;
+  ids.reserve(static_cast<std::size_t>(n_tokens(static_cast<std::int64_t>(bases.size()))));
+  ids.push_back(kCls);
+  const std::int32_t all = (1 << (2 * k_)) - 1;
+  std::int32_t code = 0;
+  int known = 0;     // bases in a row that are A C G T, up to here
+  int to_next = k_;  // bases until a token ends
+  for (const char letter : bases) {
+    const int base = base_code(letter);
+    code = (code << 2 | (base < 0 ? 0 : base)) & all;
+    known = base < 0 ? 0 : std::min(known + 1, k_);
+    if (--to_next > 0) continue;
+    ids.push_back(known == k_ ? kSpecialTokens + code : static_cast<std::int32_t>(kUnknown));
+    to_next = stride_;
+  }
+  ids.push_back(kSep);
+  return ids;
+}
+
+std::pair<std::int64_t, std::int64_t> KmerTokenizer::bases_of_token(std::int64_t index) const {
+  if (index <= 0) return {0, 0};
+  const std::int64_t begin = (index - 1) * stride_;
+  return {begin, begin + k_};
+}
+
+std::pair<std::int64_t, std::int64_t> KmerTokenizer::tokens_of_bases(std::int64_t begin,
+                                                                     std::int64_t end,
+                                                                     std::int64_t n_bases) const {
+  const std::int64_t kmers = n_tokens(n_bases) - 2;
+  // The first token that reaches beyond `begin`, the first that starts at or behind the end.
+  const std::int64_t first = begin < k_ ? 0 : std::min(kmers, (begin - k_) / stride_ + 1);
+  const std::int64_t behind = begin == end ? begin : end;
+  const std::int64_t last = std::clamp((behind + stride_ - 1) / stride_, first, kmers);
+  return {1 + first, 1 + last};
+}
+
+std::string KmerTokenizer::token_text(std::int32_t id) const {
+  if (id < 0 || id >= vocabulary_size()) {
+    throw core::DataError("token id " + std::to_string(id) + " is not in the vocabulary of " +
+                          std::to_string(vocabulary_size()));
+  }
+  if (id < kSpecialTokens) return kSpecialTexts[id];
+  std::string text(static_cast<std::size_t>(k_), ' ');
+  std::int32_t code = id - kSpecialTokens;
+  for (int i = k_ - 1; i >= 0; --i, code >>= 2) {
+    text[static_cast<std::size_t>(i)] = "ATCG"[code & 3];
+  }
+  return text;
+}
+
+}  // namespace dnabird::seq
