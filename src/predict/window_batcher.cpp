@@ -1,0 +1,174 @@
+#include "predict/window_batcher.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <string>
+
+#include "core/errors.h"
+#include "ops/losses.h"
+#include "seq/kmer_tokenizer.h"
+
+namespace dnabird::predict {
+
+using core::Tensor;
+
+namespace {
+
+// A batch of about as many tokens keeps its activations near the caches and all threads busy.
+constexpr std::int64_t kTokensPerBatch = 4096;
+// Logits that are held at once: 16 MiB of f32.
+constexpr std::int64_t kLogitsAtOnce = 1 << 22;
+constexpr std::int32_t kIgnored = -100;
+
+/// One masked token of a batch: where its hidden state lies, and of which window it is.
+struct MaskedRow {
+  std::int32_t row;    // in hidden seen as (B*T,C)
+  std::size_t window;  // in the caller's order
+  std::size_t offset;  // in the candidates of that window
+};
+
+/// All masked tokens of the windows `members` that share a batch padded to `n_tokens`.
+std::vector<MaskedRow> masked_rows(std::span<const std::size_t> members,
+                                   const std::vector<MaskedWindow>& windows,
+                                   std::int64_t n_tokens) {
+  std::vector<MaskedRow> rows;
+  for (std::size_t b = 0; b < members.size(); ++b) {
+    const MaskedWindow& window = windows[members[b]];
+    const std::size_t n = window.candidates.empty() ? 0 : window.candidates[0].size();
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::int64_t row =
+          static_cast<std::int64_t>(b) * n_tokens + window.first_row + static_cast<std::int64_t>(i);
+      rows.push_back({static_cast<std::int32_t>(row), members[b], i});
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> promoter_class(const model::ModelConfig& config) {
+  if (config.task != model::HeadTask::classification || config.targets.size() < 2) return {};
+  const auto found = std::find(config.targets.begin(), config.targets.end(), "promoter");
+  if (found == config.targets.end()) return {};
+  return found - config.targets.begin();
+}
+
+double class_log_odds(std::span<const float> logits, std::int64_t index) {
+  double largest = -INFINITY;  // of the others
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(logits.size()); ++i) {
+    if (i != index) largest = std::max(largest, static_cast<double>(logits[i]));
+  }
+  double sum = 0;
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(logits.size()); ++i) {
+    if (i != index) sum += std::exp(logits[i] - largest);
+  }
+  return logits[index] - (largest + std::log(sum));
+}
+
+WindowBatcher::WindowBatcher(const model::Model& model, std::int64_t batch_size)
+    : model_(model), batch_size_(batch_size) {
+  if (batch_size < 0) throw core::UsageError("--batch-size must be 0 (chosen) or more");
+}
+
+void WindowBatcher::run(std::span<const Tokens> windows,
+                        const std::function<void(const Batch&)>& use) const {
+  const std::int64_t block_size = model_.config().block_size;
+  for (const std::vector<std::size_t>& group : model::group_by_blocks(windows, block_size)) {
+    const auto longest = static_cast<std::int64_t>(windows[group[0]].size());
+    const auto at_once = static_cast<std::size_t>(
+        batch_size_ > 0 ? batch_size_ : std::max<std::int64_t>(1, kTokensPerBatch / longest));
+    for (std::size_t begin = 0; begin < group.size(); begin += at_once) {
+      const std::size_t n = std::min(at_once, group.size() - begin);
+      std::vector<Tokens> members;
+      members.reserve(n);
+      for (std::size_t i = begin; i < begin + n; ++i) members.push_back(windows[group[i]]);
+      const model::TokenBatch tokens =
+          model::make_token_batch(model_.kernels(), members, block_size);
+      const Tensor hidden = model_.encode(tokens);  // (B,T,C)
+      use({hidden, tokens, std::span<const std::size_t>(group).subspan(begin, n)});
+    }
+  }
+}
+
+std::vector<double> WindowBatcher::promoter_log_odds(std::span<const Tokens> windows) const {
+  const std::optional<std::int64_t> promoter = promoter_class(model_.config());
+  if (!promoter) {
+    throw core::DataError(
+        "the model does not tell promoters from the rest (it has no class 'promoter'); fine-tune "
+        "it with dnabird finetune --task promoter");
+  }
+  std::vector<double> log_odds(windows.size());
+  run(windows, [&](const Batch& batch) {
+    const std::vector<float> logits = model_.head_output(batch.hidden).to_floats();  // (B,K)
+    const std::size_t classes = logits.size() / batch.windows.size();
+    for (std::size_t b = 0; b < batch.windows.size(); ++b) {
+      log_odds[batch.windows[b]] =
+          class_log_odds(std::span<const float>(logits).subspan(b * classes, classes), *promoter);
+    }
+  });
+  return log_odds;
+}
+
+std::vector<float> WindowBatcher::embeddings(std::span<const Tokens> windows) const {
+  const auto channels = static_cast<std::size_t>(model_.config().channels);
+  std::vector<float> result(windows.size() * channels);  // (n,C)
+  run(windows, [&](const Batch& batch) {
+    const std::vector<float> pooled = model_.pool(batch.hidden, batch.tokens).to_floats();  // (B,C)
+    for (std::size_t b = 0; b < batch.windows.size(); ++b) {
+      std::copy_n(pooled.begin() + static_cast<std::ptrdiff_t>(b * channels), channels,
+                  result.begin() + static_cast<std::ptrdiff_t>(batch.windows[b] * channels));
+    }
+  });
+  return result;
+}
+
+std::vector<std::vector<double>> WindowBatcher::candidate_log_likelihoods(
+    const std::vector<MaskedWindow>& windows) const {
+  std::vector<Tokens> ids;
+  std::vector<std::vector<double>> sums;
+  for (const MaskedWindow& window : windows) {
+    ids.push_back(window.ids);
+    sums.emplace_back(window.candidates.size(), 0.0);
+  }
+  run(ids, [&](const Batch& batch) { add_log_likelihoods(batch, windows, sums); });
+  return sums;
+}
+
+void WindowBatcher::add_log_likelihoods(const Batch& batch,
+                                        const std::vector<MaskedWindow>& windows,
+                                        std::vector<std::vector<double>>& sums) const {
+  const std::vector<MaskedRow> masked = masked_rows(batch.windows, windows, batch.tokens.tokens);
+  std::size_t most_candidates = 0;
+  for (const std::size_t w : batch.windows) {
+    most_candidates = std::max(most_candidates, windows[w].candidates.size());
+  }
+  const auto at_once = static_cast<std::size_t>(
+      std::max<std::int64_t>(1, kLogitsAtOnce / model_.config().vocabulary));
+  for (std::size_t begin = 0; begin < masked.size(); begin += at_once) {
+    const auto slice =
+        std::span<const MaskedRow>(masked).subspan(begin, std::min(at_once, masked.size() - begin));
+    std::vector<std::int32_t> rows, labels(slice.size());  // (M) both
+    for (const MaskedRow& row : slice) rows.push_back(row.row);
+    const Tensor logits = model_.masked_lm_logits(batch.hidden, tensor_of(rows));  // (M,V)
+    for (std::size_t c = 0; c < most_candidates; ++c) {
+      std::transform(slice.begin(), slice.end(), labels.begin(), [&](const MaskedRow& row) {
+        const std::vector<Tokens>& candidates = windows[row.window].candidates;
+        const bool counts = c < candidates.size() && candidates[c][row.offset] != seq::kUnknown;
+        return counts ? candidates[c][row.offset] : kIgnored;
+      });
+      const std::vector<float> losses =  // (M), -log p
+          ops::cross_entropy_forward(logits, tensor_of(labels), {}, nullptr).to_floats();
+      for (std::size_t i = 0; i < slice.size(); ++i) {
+        if (labels[i] != kIgnored) sums[slice[i].window][c] -= losses[i];
+      }
+    }
+  }
+}
+
+Tensor WindowBatcher::tensor_of(const std::vector<std::int32_t>& values) const {
+  return Tensor::from_host(model_.kernels(), {static_cast<std::int64_t>(values.size())},
+                           std::span<const std::int32_t>(values));
+}
+
+}  // namespace dnabird::predict

@@ -1,0 +1,74 @@
+// Windows of sequence through the encoder in batches: what every predictor asks of a model.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/tensor.h"
+#include "model/model.h"
+#include "model/model_config.h"
+#include "model/token_batch.h"
+
+namespace dnabird::predict {
+
+/// [CLS] k-mers [SEP] of one window on one strand.
+using Tokens = std::vector<std::int32_t>;
+
+/// Index of the class `promoter` among the targets of a model that sorts windows into classes;
+/// none if it does not know promoters.
+std::optional<std::int64_t> promoter_class(const model::ModelConfig& config);
+
+/// Log-odds of one class: its logit minus the log-sum-exp of the others', which for two classes is
+/// the difference of the logits. logits (K), K >= 2.
+double class_log_odds(std::span<const float> logits, std::int64_t index);
+
+/// A window in which the tokens [first_row, first_row + n) are [MASK], and the texts that may stand
+/// there: each of n token ids.
+struct MaskedWindow {
+  Tokens ids;
+  std::int64_t first_row = 0;
+  std::vector<Tokens> candidates;
+};
+
+/// Results hang on the window alone, not on what shares a batch or a call with it.
+class WindowBatcher {
+ public:
+  /// Runs `batch_size` windows at once; 0 = as many as are quick on this machine. The model must
+  /// outlive the batcher.
+  WindowBatcher(const model::Model& model, std::int64_t batch_size);
+
+  const model::Model& model() const { return model_; }
+
+  /// Promoter log-odds (natural log) of each window. Throws DataError if the model has no class
+  /// `promoter`.
+  std::vector<double> promoter_log_odds(std::span<const Tokens> windows) const;
+
+  /// Mean of the last hidden states over the k-mer tokens of each window: (n,C), row-major.
+  std::vector<float> embeddings(std::span<const Tokens> windows) const;
+
+  /// For each window and candidate the sum of log p(token | the rest of the window) over its
+  /// tokens, natural log; [UNK] in a candidate counts nothing. Throws DataError if the model has no
+  /// masked-token head.
+  std::vector<std::vector<double>> candidate_log_likelihoods(
+      const std::vector<MaskedWindow>& windows) const;
+
+ private:
+  /// The last hidden states (B,T,C) of one batch and which windows it holds, in the order of B.
+  struct Batch {
+    const core::Tensor& hidden;
+    const model::TokenBatch& tokens;
+    std::span<const std::size_t> windows;
+  };
+  void run(std::span<const Tokens> windows, const std::function<void(const Batch&)>& use) const;
+  void add_log_likelihoods(const Batch& batch, const std::vector<MaskedWindow>& windows,
+                           std::vector<std::vector<double>>& sums) const;
+  core::Tensor tensor_of(const std::vector<std::int32_t>& values) const;  // (n) i32
+
+  const model::Model& model_;
+  std::int64_t batch_size_;
+};
+
+}  // namespace dnabird::predict

@@ -1,0 +1,146 @@
+#include "predict/window_batcher.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "core/rng.h"
+#include "support/errors.h"
+#include "support/random_model.h"
+
+namespace dnabird::predict {
+namespace {
+
+using support::random_model;
+using support::throws_data_error;
+
+std::string random_bases(std::int64_t n, core::Rng& rng) {
+  std::string bases;
+  while (static_cast<std::int64_t>(bases.size()) < n) bases += "ACGT"[rng.below(4)];
+  return bases;
+}
+
+/// Of three lengths, so that they span different numbers of blocks.
+std::vector<Tokens> windows_of(const seq::KmerTokenizer& tokenizer) {
+  core::Rng rng(3);
+  std::vector<Tokens> windows;
+  for (int i = 0; i < 12; ++i)
+    windows.push_back(tokenizer.encode(random_bases(40 + i % 3 * 30, rng)));
+  return windows;
+}
+
+model::TokenBatch batch_of_one(const model::Model& model, const Tokens& ids) {
+  return model::make_token_batch(model.kernels(), std::span<const Tokens>(&ids, 1),
+                                 model.config().block_size);
+}
+
+TEST(WindowBatcher, LogOddsAreThoseOfEachWindowAloneWhateverTheBatch) {
+  const support::RandomModel one = random_model();
+  const std::vector<Tokens> windows = windows_of(one.tokenizer);
+  std::vector<double> expected;
+  for (const Tokens& ids : windows) {
+    const std::vector<float> logits =
+        one.model->head_output(one.model->encode(batch_of_one(*one.model, ids))).to_floats();
+    expected.push_back(static_cast<double>(logits[1]) - logits[0]);
+  }
+  EXPECT_GT(*std::max_element(expected.begin(), expected.end()) -
+                *std::min_element(expected.begin(), expected.end()),
+            0.1);
+  for (const std::int64_t batch_size : {0, 1, 5}) {
+    const std::vector<double> log_odds =
+        WindowBatcher(*one.model, batch_size).promoter_log_odds(windows);
+    ASSERT_EQ(log_odds.size(), expected.size());
+    for (std::size_t i = 0; i < windows.size(); ++i) {
+      EXPECT_NEAR(log_odds[i], expected[i], 1e-12) << i << ", batches of " << batch_size;
+    }
+  }
+}
+
+TEST(WindowBatcher, EmbeddingsAreThoseOfEachWindowAloneWhateverTheBatch) {
+  const support::RandomModel one = random_model();
+  const std::vector<Tokens> windows = windows_of(one.tokenizer);
+  std::vector<float> expected;
+  for (const Tokens& ids : windows) {
+    const model::TokenBatch batch = batch_of_one(*one.model, ids);
+    const std::vector<float> pooled = one.model->pool(one.model->encode(batch), batch).to_floats();
+    expected.insert(expected.end(), pooled.begin(), pooled.end());
+  }
+  for (const std::int64_t batch_size : {0, 1, 5}) {
+    EXPECT_EQ(WindowBatcher(*one.model, batch_size).embeddings(windows), expected) << batch_size;
+  }
+}
+
+/// log softmax in double.
+double log_probability(const std::vector<float>& logits, std::int32_t id) {
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+  return logits[static_cast<std::size_t>(id)] - std::log(sum);
+}
+
+TEST(WindowBatcher, CandidatesAreScoredOnMaskedTokensUnknownOnesCountNothing) {
+  const support::RandomModel one = random_model();
+  std::vector<MaskedWindow> windows;
+  for (const Tokens& ids : windows_of(one.tokenizer)) {
+    const auto first = static_cast<std::int64_t>(5 + windows.size());
+    MaskedWindow window{ids, first, {}};
+    const auto n = static_cast<std::ptrdiff_t>(1 + windows.size() % 4);
+    std::fill_n(window.ids.begin() + first, n, seq::kMask);
+    window.candidates.emplace_back(ids.begin() + first, ids.begin() + first + n);
+    if (windows.size() % 2) window.candidates.emplace_back(n, 7);
+    if (windows.size() % 3 == 2) window.candidates[0][0] = seq::kUnknown;
+    windows.push_back(window);
+  }
+  std::vector<std::vector<double>> expected;
+  for (const MaskedWindow& window : windows) {
+    const core::Tensor hidden = one.model->encode(batch_of_one(*one.model, window.ids));
+    expected.emplace_back(window.candidates.size(), 0.0);
+    for (std::size_t c = 0; c < window.candidates.size(); ++c) {
+      for (std::size_t i = 0; i < window.candidates[c].size(); ++i) {
+        if (window.candidates[c][i] == seq::kUnknown) continue;
+        const std::vector<std::int32_t> row = {static_cast<std::int32_t>(window.first_row) +
+                                               static_cast<std::int32_t>(i)};
+        const core::Tensor rows =
+            core::Tensor::from_host(*one.kernels, {1}, std::span<const std::int32_t>(row));
+        expected.back()[c] += log_probability(one.model->masked_lm_logits(hidden, rows).to_floats(),
+                                              window.candidates[c][i]);
+      }
+    }
+  }
+  const auto alone = WindowBatcher(*one.model, 1).candidate_log_likelihoods(windows);
+  ASSERT_EQ(alone.size(), expected.size());
+  for (std::size_t w = 0; w < windows.size(); ++w) {
+    ASSERT_EQ(alone[w].size(), expected[w].size());
+    for (std::size_t c = 0; c < alone[w].size(); ++c) {
+      EXPECT_NEAR(alone[w][c], expected[w][c], 1e-5 * (1 + std::abs(expected[w][c])));
+    }
+  }
+  for (const std::int64_t batch_size : {0, 5}) {
+    EXPECT_EQ(WindowBatcher(*one.model, batch_size).candidate_log_likelihoods(windows), alone);
+  }
+}
+
+TEST(WindowBatcher, LogOddsOfSeveralClasses) {
+  const std::vector<float> logits = {1.0f, 3.0f, -2.0f};
+  double all = 0;
+  for (const float logit : logits) all += std::exp(static_cast<double>(logit));
+  const double p = std::exp(3.0) / all;
+  EXPECT_NEAR(class_log_odds(logits, 1), std::log(p / (1 - p)), 1e-12);
+  EXPECT_DOUBLE_EQ(class_log_odds(std::vector<float>{0.25f, 2.0f}, 1), 1.75);
+  EXPECT_DOUBLE_EQ(class_log_odds(std::vector<float>{0.25f, 2.0f}, 0), -1.75);
+}
+
+TEST(WindowBatcher, ModelsWithoutTheHeadThatIsAskedForSaySo) {
+  const support::RandomModel plain = random_model({.targets = {}});
+  EXPECT_FALSE(promoter_class(plain.model->config()));
+  const std::vector<Tokens> windows = windows_of(plain.tokenizer);
+  EXPECT_THAT([&] { WindowBatcher(*plain.model, 0).promoter_log_odds(windows); },
+              throws_data_error("promoter", "finetune"));
+  const support::RandomModel other = random_model({.targets = {"exon", "intron"}});
+  EXPECT_FALSE(promoter_class(other.model->config()));
+  const support::RandomModel known = random_model({.targets = {"promoter", "exon", "intron"}});
+  EXPECT_EQ(promoter_class(known.model->config()), 0);
+}
+
+}  // namespace
+}  // namespace dnabird::predict
