@@ -11,16 +11,17 @@
 namespace dnabird::seq {
 
 struct MaskingOptions {
-  double fraction = 0.15;     // of the k-mer tokens that end up in a span
-  int min_hidden_bases = 1;   // a span hides between these many bases, drawn uniformly
+  double fraction = 0.15;    // of the k-mer tokens that end up in a span
+  int min_hidden_bases = 1;  // a span hides between these many bases, drawn uniformly
   int max_hidden_bases = 6;
   double replace_mask = 0.8;  // of the spans; the rest: half random, half left as they are
 };
 
 struct MaskedTokens {
-  std::vector<std::int32_t> input;         // what the model reads
-  std::vector<std::int32_t> labels;        // true id in a span, -100 elsewhere
-  std::vector<std::int32_t> hidden_bases;  // per token: how many of its bases no visible token shows
+  std::vector<std::int32_t> input;   // what the model reads
+  std::vector<std::int32_t> labels;  // true id in a span, -100 elsewhere
+  std::vector<std::int32_t>
+      hidden_bases;  // per token: how many of its bases no visible token shows
 };
 
 /// Masks a copy of `ids` ([CLS] k-mers [SEP]). Spans never touch each other, hold no special token
