@@ -52,7 +52,9 @@ void read(const json& object, const std::string& key, T& value) {
     fits = found->is_boolean();
     expected = "true or false";
   } else if constexpr (std::is_integral_v<T>) {
-    fits = found->is_number_integer() && std::in_range<T>(found->get<std::int64_t>());
+    fits = found->is_number_unsigned()
+               ? std::in_range<T>(found->get<std::uint64_t>())
+               : found->is_number_integer() && std::in_range<T>(found->get<std::int64_t>());
     expected = std::is_unsigned_v<T> ? "a whole number of at least 0" : "a whole number";
   } else if constexpr (std::is_floating_point_v<T>) {
     fits = found->is_number();

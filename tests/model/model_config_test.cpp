@@ -1,0 +1,199 @@
+#include "model/model_config.h"
+
+#include <gtest/gtest.h>
+
+#include "io/model_folder.h"
+#include "support/errors.h"
+
+namespace dnabird::model {
+namespace {
+
+using nlohmann::json;
+using support::throws_data_error;
+
+ModelConfig example() {
+  ModelConfig config;
+  config.vocabulary = 69;
+  config.channels = 64;
+  config.layers = 3;
+  config.heads = 8;
+  config.feed_forward = 96;
+  config.positions = 321;
+  config.token_types = 1;
+  config.block_size = 32;
+  config.random_blocks = 2;
+  config.gelu = kernels::Gelu::erf;
+  config.epsilon = 1e-5;
+  config.dropout = 0.25;
+  config.initializer_range = 0.05;
+  config.pattern_seed = 18446744073709551615ull;
+  config.k = 3;
+  config.stride = 3;
+  config.masked_lm = false;
+  config.task = HeadTask::regression;
+  config.targets = {"K562", "HepG2"};
+  config.window_bases = 900;
+  config.tss_offset = 249;
+  config.provenance = {{"command", "a \"b\""}, {"metrics", {{"MCC", 0.5}}}};
+  return config;
+}
+
+void expect_equal(const ModelConfig& a, const ModelConfig& b) {
+  EXPECT_EQ(config_to_json(a).dump(), config_to_json(b).dump());
+  EXPECT_EQ(a.vocabulary, b.vocabulary);
+  EXPECT_EQ(a.channels, b.channels);
+  EXPECT_EQ(a.layers, b.layers);
+  EXPECT_EQ(a.heads, b.heads);
+  EXPECT_EQ(a.feed_forward, b.feed_forward);
+  EXPECT_EQ(a.positions, b.positions);
+  EXPECT_EQ(a.token_types, b.token_types);
+  EXPECT_EQ(a.block_size, b.block_size);
+  EXPECT_EQ(a.random_blocks, b.random_blocks);
+  EXPECT_EQ(a.gelu, b.gelu);
+  EXPECT_EQ(a.epsilon, b.epsilon);
+  EXPECT_EQ(a.dropout, b.dropout);
+  EXPECT_EQ(a.initializer_range, b.initializer_range);
+  EXPECT_EQ(a.pattern_seed, b.pattern_seed);
+  EXPECT_EQ(a.k, b.k);
+  EXPECT_EQ(a.stride, b.stride);
+  EXPECT_EQ(a.masked_lm, b.masked_lm);
+  EXPECT_EQ(a.task, b.task);
+  EXPECT_EQ(a.targets, b.targets);
+  EXPECT_EQ(a.window_bases, b.window_bases);
+  EXPECT_EQ(a.tss_offset, b.tss_offset);
+  EXPECT_EQ(a.provenance, b.provenance);
+}
+
+TEST(ModelConfig, RoundTrip) {
+  const ModelConfig config = example();
+  expect_equal(config_from_json(config_to_json(config)), config);
+  expect_equal(config_from_json(json::parse(config_to_json(config).dump(2))), config);
+  for (const HeadTask task : {HeadTask::none, HeadTask::classification, HeadTask::multi_label}) {
+    ModelConfig other = example();
+    other.task = task;
+    if (task == HeadTask::none) other.targets.clear();
+    expect_equal(config_from_json(config_to_json(other)), other);
+  }
+}
+
+TEST(ModelConfig, WritesTheKeysOfTheField) {
+  const json object = config_to_json(example());
+  EXPECT_EQ(object.at("model_type"), "big_bird");
+  EXPECT_EQ(object.at("attention_type"), "block_sparse");
+  EXPECT_EQ(object.at("hidden_act"), "gelu");
+  EXPECT_EQ(object.at("hidden_size"), 64);
+  EXPECT_EQ(object.at("num_random_blocks"), 2);
+  EXPECT_EQ(object.at("problem_type"), "regression");
+  EXPECT_EQ(object.at("id2label").at("1"), "HepG2");
+  EXPECT_EQ(object.at("label2id").at("K562"), 0);
+  EXPECT_EQ(object.at("architectures"), json({"BigBirdForSequenceClassification"}));
+}
+
+TEST(ModelConfig, ReadsFoldersOfTheOtherLibrary) {
+  const std::string parity = std::string(DNABIRD_TEST_DATA) + "/parity/";
+  const ModelConfig lm = config_from_json(io::read_json(parity + "bigbird_k3_block16/config.json"));
+  EXPECT_EQ(lm.vocabulary, 69);
+  EXPECT_EQ(lm.k, 3);
+  EXPECT_TRUE(lm.masked_lm);
+  EXPECT_EQ(lm.task, HeadTask::none);
+  EXPECT_EQ(lm.gelu, kernels::Gelu::tanh);
+  EXPECT_EQ(lm.block_size, 16);
+  const ModelConfig classifier =
+      config_from_json(io::read_json(parity + "bigbird_classifier/config.json"));
+  EXPECT_FALSE(classifier.masked_lm);
+  EXPECT_EQ(classifier.task, HeadTask::classification);
+  EXPECT_EQ(classifier.targets, (std::vector<std::string>{"LABEL_0", "LABEL_1"}));
+  json named = io::read_json(parity + "bigbird_classifier/config.json");
+  named["id2label"] = {{"0", "other"}, {"1", "promoter"}, {"2", "enhancer"}};
+  named["problem_type"] = "multi_label_classification";
+  EXPECT_EQ(config_from_json(named).targets,
+            (std::vector<std::string>{"other", "promoter", "enhancer"}));
+  EXPECT_EQ(config_from_json(named).task, HeadTask::multi_label);
+}
+
+TEST(ModelConfig, AnArchitectureNeedsOnlyWhatDiffers) {
+  const ModelConfig config = config_from_json({{"hidden_size", 32}, {"dnabird", {{"k", 4}}}});
+  EXPECT_EQ(config.vocabulary, 5 + 256);
+  EXPECT_EQ(config.channels, 32);
+  EXPECT_EQ(config.layers, 4);
+  EXPECT_EQ(config.stride, 1);
+}
+
+json changed(const std::string& key, const json& value) {
+  json object = config_to_json(example());
+  const std::string ours = "dnabird.";
+  if (key.starts_with(ours)) {
+    object["dnabird"][key.substr(ours.size())] = value;
+  } else {
+    object[key] = value;
+  }
+  return object;
+}
+
+TEST(ModelConfig, NamesTheKeyThatIsWrong) {
+  const std::vector<std::pair<std::string, json>> wrong = {
+      {"model_type", "bert"},
+      {"attention_type", "original_full"},
+      {"use_bias", false},
+      {"rescale_embeddings", true},
+      {"is_decoder", true},
+      {"tie_word_embeddings", false},
+      {"vocab_size", 3},
+      {"vocab_size", "69"},
+      {"hidden_size", 63},
+      {"hidden_size", 0},
+      {"hidden_size", -64},
+      {"hidden_size", 64.5},
+      {"num_hidden_layers", 0},
+      {"num_attention_heads", 0},
+      {"num_attention_heads", -8},
+      {"intermediate_size", 0},
+      {"max_position_embeddings", 2},
+      {"type_vocab_size", 0},
+      {"block_size", 17},
+      {"block_size", 128},
+      {"num_random_blocks", -1},
+      {"hidden_act", "relu"},
+      {"hidden_act", 1},
+      {"layer_norm_eps", 0},
+      {"layer_norm_eps", "small"},
+      {"hidden_dropout_prob", 1},
+      {"hidden_dropout_prob", -0.1},
+      {"initializer_range", 0},
+      {"dnabird.k", 9},
+      {"dnabird.k", 0},
+      {"dnabird.stride", 2},
+      {"dnabird.task", "regresion"},
+      {"dnabird.task", "none"},  // with two targets
+      {"dnabird.targets", json::array()},
+      {"dnabird.targets", {1, 2}},
+      {"dnabird.targets", "K562"},
+      {"dnabird.window_bases", -1},
+      {"dnabird.tss_offset", -2},
+      {"dnabird.pattern_mode", "list"},
+      {"dnabird.pattern_seed", -1},
+      {"dnabird.window_bases", 18446744073709551615ull},
+      {"dnabird.masked_lm", 1},
+      {"dnabird.something", 1},
+  };
+  for (const auto& [key, value] : wrong) {
+    // Which targets a task needs is said of the targets.
+    const std::string named = key == "dnabird.task" && value == "none" ? "dnabird.targets" : key;
+    const std::string last = named.substr(named.find('.') + 1);
+    EXPECT_THAT([&] { config_from_json(changed(key, value)); },
+                throws_data_error("model configuration", last))
+        << key << " = " << value;
+  }
+  EXPECT_THAT([] { config_from_json(json::array()); }, throws_data_error("JSON object"));
+  EXPECT_THAT([] { config_from_json(changed("dnabird", 3)); }, throws_data_error("dnabird is 3"));
+}
+
+TEST(ModelConfig, ClassificationNeedsTwoClasses) {
+  ModelConfig config = example();
+  config.task = HeadTask::classification;
+  config.targets = {"promoter"};
+  EXPECT_THAT([&] { config.validate(); }, throws_data_error("dnabird.targets", "at least 2"));
+}
+
+}  // namespace
+}  // namespace dnabird::model
