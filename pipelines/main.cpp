@@ -27,6 +27,9 @@ constexpr int kSignalBase = 128;  // as shells report a program that a signal en
 
 constexpr std::array kCommands = {
     Command{"tokenize", "turn sequences into token ids", pipelines::run_tokenize},
+    Command{"pretrain", "train a new model to fill in hidden k-mers", pipelines::run_pretrain},
+    Command{"finetune", "train a model's head on sequences with labels or values",
+            pipelines::run_finetune},
     Command{"info", "show version, devices, or what a model is", pipelines::run_info},
 };
 

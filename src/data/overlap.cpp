@@ -13,15 +13,15 @@ namespace {
 // No canonical k-mer of k <= 31 bases has this value: it needs 62 bits.
 constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
 
-/// Calls visit(kmer) for each k-mer in its canonical writing, the smaller of both strands, until
-/// it returns true.
+/// Calls visit(kmer, end) for each k-mer in its canonical writing, the smaller of both strands, and
+/// the base behind it, until it returns true.
 template <class Visit>
 bool any_kmer(std::string_view bases, int k, Visit visit) {
   const std::uint64_t mask = (std::uint64_t{1} << (2 * k)) - 1;
   std::uint64_t forward = 0, reverse = 0;
   int known = 0;
-  for (const char letter : bases) {
-    const int code = seq::base_code(letter);
+  for (std::size_t i = 0; i < bases.size(); ++i) {
+    const int code = seq::base_code(bases[i]);
     if (code < 0) {
       known = 0;
       continue;
@@ -29,7 +29,7 @@ bool any_kmer(std::string_view bases, int k, Visit visit) {
     // In the order A T C G the complement of a code is that with its lowest bit turned.
     forward = ((forward << 2) | static_cast<std::uint64_t>(code)) & mask;
     reverse = (reverse >> 2) | (static_cast<std::uint64_t>(code ^ 1) << (2 * (k - 1)));
-    if (++known >= k && visit(std::min(forward, reverse))) return true;
+    if (++known >= k && visit(std::min(forward, reverse), i + 1)) return true;
   }
   return false;
 }
@@ -39,7 +39,7 @@ bool any_kmer(std::string_view bases, int k, Visit visit) {
 KmerSet::KmerSet(std::span<const std::string> sequences, int k) : k_(k), slots_(1024, kEmpty) {
   core::require(k >= 1 && k <= 31, "a set of " + std::to_string(k) + "-mers");
   for (const std::string& bases : sequences) {
-    any_kmer(bases, k_, [this](std::uint64_t kmer) {
+    any_kmer(bases, k_, [this](std::uint64_t kmer, std::size_t) {
       insert(kmer);
       return false;
     });
@@ -72,7 +72,23 @@ bool KmerSet::contains(std::uint64_t kmer) const {
 }
 
 bool KmerSet::shares(std::string_view bases) const {
-  return any_kmer(bases, k_, [this](std::uint64_t kmer) { return contains(kmer); });
+  return any_kmer(bases, k_, [this](std::uint64_t kmer, std::size_t) { return contains(kmer); });
+}
+
+std::vector<std::pair<std::int64_t, std::int64_t>> KmerSet::shared_stretches(
+    std::string_view bases) const {
+  std::vector<std::pair<std::int64_t, std::int64_t>> stretches;
+  any_kmer(bases, k_, [&](std::uint64_t kmer, std::size_t behind) {
+    if (!contains(kmer)) return false;
+    const auto end = static_cast<std::int64_t>(behind), begin = end - k_;
+    if (!stretches.empty() && stretches.back().second >= begin) {
+      stretches.back().second = end;
+    } else {
+      stretches.emplace_back(begin, end);
+    }
+    return false;
+  });
+  return stretches;
 }
 
 std::vector<char> mark_shared(std::span<const std::string> sequences, const KmerSet& set) {
@@ -80,6 +96,31 @@ std::vector<char> mark_shared(std::span<const std::string> sequences, const Kmer
   marks.reserve(sequences.size());
   for (const std::string& bases : sequences) marks.push_back(set.shares(bases) ? 1 : 0);
   return marks;
+}
+
+CutCounts cut_shared(const KmerSet& set, std::vector<io::NamedSequence>& sequences) {
+  CutCounts counts;
+  std::vector<io::NamedSequence> pieces;
+  for (io::NamedSequence& sequence : sequences) {
+    auto stretches = set.shared_stretches(sequence.bases);
+    if (stretches.empty()) {
+      pieces.push_back(std::move(sequence));
+      continue;
+    }
+    ++counts.sequences;
+    const auto n_bases = static_cast<std::int64_t>(sequence.bases.size());
+    stretches.emplace_back(n_bases, n_bases);
+    std::int64_t begin = 0;
+    for (const auto& [first, last] : stretches) {
+      if (first > begin) {
+        pieces.push_back({sequence.name, sequence.bases.substr(begin, first - begin)});
+      }
+      counts.bases += last - first;
+      begin = last;
+    }
+  }
+  sequences = std::move(pieces);
+  return counts;
 }
 
 }  // namespace dnabird::data

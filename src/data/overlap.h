@@ -6,7 +6,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "io/fasta.h"
 
 namespace dnabird::data {
 
@@ -19,6 +22,8 @@ class KmerSet {
   explicit KmerSet(std::span<const std::string> sequences, int k = kSharedBases);
   /// True if a stretch of k bases of `bases`, on either strand, is in the set.
   bool shares(std::string_view bases) const;
+  /// The bases [begin, end) that lie in such stretches, in order; neighbours are one.
+  std::vector<std::pair<std::int64_t, std::int64_t>> shared_stretches(std::string_view bases) const;
   std::int64_t size() const { return size_; }
 
  private:
@@ -33,5 +38,13 @@ class KmerSet {
 
 /// One mark per sequence: 1 if it shares a stretch with the set.
 std::vector<char> mark_shared(std::span<const std::string> sequences, const KmerSet& set);
+
+struct CutCounts {
+  std::int64_t sequences = 0;  // that shared a stretch
+  std::int64_t bases = 0;      // taken out
+};
+/// Takes the stretches that are in the set out of the sequences; what is left of a sequence on
+/// either side becomes a sequence of its own, of the same name, in the order of the bases.
+CutCounts cut_shared(const KmerSet& set, std::vector<io::NamedSequence>& sequences);
 
 }  // namespace dnabird::data

@@ -1,0 +1,230 @@
+#include "pipelines/training.h"
+
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include "core/errors.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "io/file_error.h"
+#include "io/model_folder.h"
+#include "io/safetensors.h"
+#include "pipelines/model_files.h"
+
+namespace dnabird::pipelines {
+
+using core::DataError;
+using core::UsageError;
+using nlohmann::json;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+train::LrDecay decay_from(const std::string& name) {
+  if (name == "linear") return train::LrDecay::linear;
+  if (name == "cosine") return train::LrDecay::cosine;
+  if (name == "constant") return train::LrDecay::constant;
+  throw UsageError("--schedule: '" + name + "' is none of linear, cosine, constant");
+}
+
+void make_folder(const std::string& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) io::throw_file_error("make folder", folder, error.value());
+}
+
+void expect(bool condition, const std::string& option, const std::string& expected) {
+  if (!condition) throw UsageError("--" + option + ": expected " + expected);
+}
+
+}  // namespace
+
+void add_training_options(OptionParser& parser, TrainingOptions* o) {
+  parser.add("accumulate", &o->accumulate, "batches in one step");
+  parser.add("lr", &o->lr, "highest learning rate");
+  parser.add("warmup", &o->warmup, "steps of linear rise; -1 = a twentieth of the run");
+  parser.add("schedule", &o->schedule, "decay behind it: linear, cosine (to 0) or constant");
+  parser.add("weight-decay", &o->weight_decay, "of matrices and embeddings");
+  parser.add("clip", &o->clip, "most norm of the gradient; 0 = any");
+  parser.add("dropout", &o->dropout, "-1 = as the model has it");
+  parser.add("average", &o->average,
+             "decay of a moving average of the weights, which is evaluated and kept in their "
+             "place; 0 = none");
+  parser.add("mask-fraction", &o->masking.fraction, "share of the tokens to hide");
+  parser.add("mask-least", &o->masking.min_hidden_bases, "fewest bases that a span hides");
+  parser.add("mask-most", &o->masking.max_hidden_bases, "most bases that a span hides");
+  parser.add("patience", &o->patience,
+             "end after so many evaluations without a better one; 0 = never");
+  parser.add("checkpoint-every", &o->checkpoint_every, "steps; 0 = at each evaluation");
+  parser.add_flag("resume", &o->resume, "go on from the checkpoint in DIR");
+  parser.add_common(&o->common,
+                    OptionParser::kOutput | OptionParser::kDevice | OptionParser::kSeed);
+}
+
+void check_training_options(const TrainingOptions& o) {
+  if (o.common.output == "-") throw UsageError("-o/--output: expected a folder for the model");
+  expect(o.common.batch_size >= 0, "batch-size", "at least 1, or 0");
+  expect(o.accumulate >= 1, "accumulate", "at least 1");
+  expect(o.lr > 0, "lr", "a number above 0");
+  expect(o.warmup >= -1, "warmup", "at least 0, or -1");
+  expect(o.weight_decay >= 0, "weight-decay", "at least 0");
+  expect(o.clip >= 0, "clip", "at least 0");
+  expect(o.dropout == -1 || (o.dropout >= 0 && o.dropout < 1), "dropout",
+         "at least 0 and below 1, or -1");
+  expect(o.average >= 0 && o.average < 1, "average", "at least 0 and below 1");
+  expect(o.masking.fraction > 0 && o.masking.fraction < 1, "mask-fraction", "between 0 and 1");
+  expect(o.masking.min_hidden_bases >= 1, "mask-least", "at least 1");
+  expect(o.masking.max_hidden_bases >= o.masking.min_hidden_bases, "mask-most",
+         "at least --mask-least");
+  expect(o.checkpoint_every >= 0, "checkpoint-every", "at least 1, or 0");
+  expect(o.patience >= 0, "patience", "at least 0");
+  decay_from(o.schedule);
+}
+
+TrainingRun::TrainingRun(const TrainingOptions& options, const core::KernelSet& kernels)
+    : options_(options), folder_(options.common.output) {
+  while (folder_.size() > 1 && folder_.back() == '/') folder_.pop_back();
+  const std::string path = train::Trainer::checkpoint_path(folder_);
+  std::error_code ignored;
+  if (options.resume && !fs::exists(path, ignored)) {
+    throw DataError("there is no checkpoint '" + path +
+                    "' to resume; without --resume a new run begins");
+  }
+  if (!options.resume && fs::exists(path, ignored)) {
+    throw UsageError("'" + path +
+                     "' is the checkpoint of another run; add --resume to go on with "
+                     "it, or remove it to begin anew");
+  }
+  given_ = {{"steps", options.steps},
+            {"batch-size", options.batch_size()},
+            {"accumulate", options.accumulate},
+            {"lr", options.lr},
+            {"warmup", options.warmup},
+            {"schedule", options.schedule},
+            {"weight-decay", options.weight_decay},
+            {"clip", options.clip},
+            {"average", options.average},
+            {"dropout", options.dropout},
+            {"eval-every", options.eval_every},
+            {"checkpoint-every", options.checkpoint_every},
+            {"patience", options.patience},
+            {"mask-fraction", options.masking.fraction},
+            {"mask-least", options.masking.min_hidden_bases},
+            {"mask-most", options.masking.max_hidden_bases},
+            {"seed", options.common.seed},
+            {"device", kernels.name()}};
+  provenance_ = {{"version", kVersion},
+                 {"command", command_line()},
+                 {"seed", options.common.seed},
+                 {"data", json::array()}};
+}
+
+void TrainingRun::set_option(const std::string& name, json value) {
+  given_[name] = std::move(value);
+}
+
+void TrainingRun::set_files(const std::string& option, const std::vector<std::string>& paths) {
+  json digests = json::array();
+  for (const std::string& path : paths) {
+    digests.push_back(io::sha256_of_file(path));
+    provenance_["data"].push_back({{"use", option}, {"path", path}, {"sha256", digests.back()}});
+  }
+  given_[option] = std::move(digests);
+}
+
+void TrainingRun::set_provenance(const std::string& key, json value) {
+  provenance_[key] = std::move(value);
+}
+
+void TrainingRun::check_same_options(const json& before) const {
+  for (const auto& [name, value] : given_.items()) {
+    const json former = before.value(name, json());
+    if (former == value) continue;
+    if (value.is_array()) {
+      throw UsageError("--" + name + ": not the files that the checkpoint was made with");
+    }
+    throw UsageError("--" + name + ": " + value.dump() + ", but the checkpoint was made with " +
+                     former.dump() + "; resume with the same options");
+  }
+}
+
+train::TrainerOptions TrainingRun::trainer_options() const {
+  train::TrainerOptions trainer;
+  expect(options_.steps >= 1, "steps", "at least 1");
+  expect(options_.eval_every >= 1, "eval-every", "at least 1");
+  expect(options_.warmup <= options_.steps, "warmup",
+         "at most the " + std::to_string(options_.steps) + " steps of the run");
+  const std::int64_t warmup = options_.warmup < 0 ? options_.steps / 20 : options_.warmup;
+  trainer.schedule = {options_.lr, warmup, options_.steps, decay_from(options_.schedule)};
+  trainer.adamw.weight_decay = options_.weight_decay;
+  trainer.clip = options_.clip;
+  trainer.average = options_.average;
+  trainer.eval_every = options_.eval_every;
+  trainer.checkpoint_every = options_.checkpoint_every;
+  trainer.patience = options_.patience;
+  trainer.folder = folder_;
+  return trainer;
+}
+
+void TrainingRun::train(model::Model& model, train::TrainingTask& task,
+                        const seq::KmerTokenizer& tokenizer,
+                        const std::function<void(model::Model&)>& finish) {
+  const train::TrainerOptions trainer_options = this->trainer_options();
+  std::optional<train::Checkpoint> checkpoint;
+  if (options_.resume) {
+    checkpoint =
+        train::read_checkpoint(train::Trainer::checkpoint_path(folder_), model.parameters().size());
+    const json identity = checkpoint->state.value("identity", json::object());
+    check_same_options(identity.value("options", json::object()));
+    // The model says who began it: the same bytes as without an interruption.
+    provenance_ = identity.value("provenance", provenance_);
+  }
+  make_folder(folder_);
+  train::Trainer trainer(model, task, trainer_options,
+                         {{"options", given_}, {"provenance", provenance_}});
+  if (checkpoint) trainer.resume(std::move(*checkpoint));
+  core::log_info(
+      (options_.resume ? "resuming behind step " + std::to_string(trainer.step()) : "training") +
+      ": " + core::with_commas(model.parameters().size()) + " parameters, " +
+      core::with_commas(options_.steps) + " steps of " +
+      core::with_commas(options_.batch_size() * options_.accumulate) + " sequences");
+  trainer.run();
+  model::ModelConfig config = model.config();
+  config.provenance = provenance_;
+  config.provenance["steps"] = trainer.step();
+  if (trainer.best()) {
+    config.provenance["best_step"] = trainer.best()->step;
+    config.provenance["metrics"] = trainer.best()->metrics;
+  }
+  model::Model finished(model.kernels(), std::move(config));
+  finished.parameters().values().copy_from(model.parameters().values());
+  if (finish) finish(finished);
+  save_model(finished, tokenizer, folder_);
+  core::log_info("wrote model '" + folder_ + "'" +
+                 (trainer.best() ? " of step " + std::to_string(trainer.best()->step) : ""));
+}
+
+model::ModelConfig read_architecture(const std::string& path) {
+  try {
+    return model::config_from_json(io::read_json(path));
+  } catch (const DataError& problem) {
+    const std::string what = problem.what();
+    throw DataError(what.find(path) == std::string::npos ? "'" + path + "': " + what : what);
+  }
+}
+
+std::vector<double> parse_numbers(const std::string& option, const std::string& text) {
+  std::vector<double> numbers;
+  for (const std::string& word : core::split(text, ',')) {
+    const std::optional<double> number = core::parse_double(word);
+    if (!number || !std::isfinite(*number)) {
+      throw UsageError("--" + option + ": '" + word + "' is not a number");
+    }
+    numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+}  // namespace dnabird::pipelines

@@ -1,0 +1,76 @@
+// What pretrain and finetune share: options of the run, its folder, resume, provenance.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "model/model.h"
+#include "pipelines/cli.h"
+#include "seq/kmer_tokenizer.h"
+#include "seq/masking.h"
+#include "train/trainer.h"
+
+namespace dnabird::pipelines {
+
+struct TrainingOptions {
+  CommonOptions common;
+  std::int64_t steps = 0;
+  std::int64_t accumulate = 1;
+  double lr = 0;
+  std::int64_t warmup = -1;  // steps; -1 = a twentieth of the run
+  std::string schedule = "linear";
+  double weight_decay = 0.01, clip = 1, average = 0, dropout = -1;
+  std::int64_t eval_every = 0, checkpoint_every = 0;
+  int patience = 0;
+  seq::MaskingOptions masking;
+  bool resume = false;
+
+  std::int64_t batch_size() const { return common.batch_size == 0 ? 32 : common.batch_size; }
+};
+
+/// Declares all of them.
+void add_training_options(OptionParser& parser, TrainingOptions* options);
+/// Throws UsageError that names the option with a value that makes no sense.
+void check_training_options(const TrainingOptions& options);
+
+/// A run's folder and what its checkpoints must know to be resumed by the same run only.
+class TrainingRun {
+ public:
+  /// Throws UsageError if the folder holds a checkpoint that is not to be resumed, DataError if
+  /// there is none to resume.
+  TrainingRun(const TrainingOptions& options, const core::KernelSet& kernels);
+
+  /// An option beside those of TrainingOptions that a resumed run must repeat.
+  void set_option(const std::string& name, nlohmann::json value);
+  /// Files behind an option; a resumed run must be given the same bytes. Also part of provenance.
+  void set_files(const std::string& option, const std::vector<std::string>& paths);
+  /// Further provenance.
+  void set_provenance(const std::string& key, nlohmann::json value);
+
+  /// Makes the folder, trains, writes the model into it. `finish` is called on the model with the
+  /// best weights before it is written.
+  void train(model::Model& model, train::TrainingTask& task, const seq::KmerTokenizer& tokenizer,
+             const std::function<void(model::Model&)>& finish = {});
+
+ private:
+  train::TrainerOptions trainer_options() const;
+  void check_same_options(const nlohmann::json& before) const;
+
+  const TrainingOptions& options_;
+  std::string folder_;
+  nlohmann::json given_ = nlohmann::json::object();  // by option
+  nlohmann::json provenance_ = nlohmann::json::object();
+};
+
+/// A new model from a file like config.json; `dropout` below 0 = as the file says.
+model::ModelConfig read_architecture(const std::string& path);
+
+/// "1,2.5" to numbers. Throws UsageError that names the option.
+std::vector<double> parse_numbers(const std::string& option, const std::string& text);
+
+}  // namespace dnabird::pipelines

@@ -1,0 +1,191 @@
+#include "train/head_loss.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/errors.h"
+#include "ops/losses.h"
+
+namespace dnabird::train {
+
+using core::DataError;
+using core::Tensor;
+using model::HeadTask;
+
+namespace {
+
+constexpr const char* kLastWeight = "classifier.out_proj.weight";
+constexpr const char* kLastBias = "classifier.out_proj.bias";
+
+/// Calls visit(k, value) for every value of (R,K) that is not missing.
+template <class Visit>
+void for_each_value(const std::vector<float>& truth, std::size_t n_targets, Visit visit) {
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    if (!std::isnan(truth[i])) visit(i % n_targets, truth[i]);
+  }
+}
+
+/// w[k] = w[k] * factor[k], b[k] = b[k] * factor[k] + shift[k]
+void rescale_head(const std::vector<double>& factors, const std::vector<double>& shifts,
+                  model::Model& model) {
+  Tensor weight = model.parameters().value(kLastWeight);  // (K,C)
+  Tensor bias = model.parameters().value(kLastBias);      // (K)
+  std::vector<double> w = weight.to_doubles(), b = bias.to_doubles();
+  const std::size_t channels = w.size() / b.size();
+  for (std::size_t i = 0; i < w.size(); ++i) w[i] *= factors[i / channels];
+  for (std::size_t k = 0; k < b.size(); ++k) b[k] = b[k] * factors[k] + shifts[k];
+  weight.set(std::span<const double>(w));
+  bias.set(std::span<const double>(b));
+}
+
+}  // namespace
+
+std::vector<Standard> standards_of(const data::LabelledData& data) {
+  const std::size_t n_targets = data.targets.size();
+  std::vector<double> sums(n_targets), squares(n_targets), counts(n_targets);
+  for_each_value(data.truth, n_targets, [&](std::size_t k, double value) {
+    sums[k] += value;
+    ++counts[k];
+  });
+  std::vector<Standard> standards(n_targets);
+  for (std::size_t k = 0; k < n_targets; ++k) {
+    if (counts[k] == 0) {
+      throw DataError("'" + data.paths[0] + "': no row has a value for '" + data.targets[k] + "'");
+    }
+    standards[k].mean = sums[k] / counts[k];
+  }
+  for_each_value(data.truth, n_targets, [&](std::size_t k, double value) {
+    squares[k] += (value - standards[k].mean) * (value - standards[k].mean);
+  });
+  for (std::size_t k = 0; k < n_targets; ++k) {
+    if (squares[k] > 0) standards[k].deviation = std::sqrt(squares[k] / counts[k]);
+  }
+  return standards;
+}
+
+void to_target_units(const std::vector<Standard>& standards, model::Model& model) {
+  std::vector<double> factors, shifts;
+  for (const Standard& standard : standards) {
+    factors.push_back(standard.deviation);
+    shifts.push_back(standard.mean);
+  }
+  rescale_head(factors, shifts, model);
+}
+
+void to_standard_units(const std::vector<Standard>& standards, model::Model& model) {
+  std::vector<double> factors, shifts;
+  for (const Standard& standard : standards) {
+    factors.push_back(1 / standard.deviation);
+    shifts.push_back(-standard.mean / standard.deviation);
+  }
+  rescale_head(factors, shifts, model);
+}
+
+std::vector<double> balanced_weights(const data::LabelledData& data) {
+  const std::size_t n_targets = data.targets.size();
+  const auto refuse = [&](std::size_t k, const std::string& what) {
+    throw DataError("--class-weights balanced: '" + data.paths[0] + "' has no " + what + " '" +
+                    data.targets[k] + "'");
+  };
+  std::vector<double> positives(n_targets), counts(n_targets), weights;
+  for (const std::int32_t label : data.labels) ++positives[label];
+  for_each_value(data.truth, n_targets, [&](std::size_t k, double value) {
+    positives[k] += value;
+    ++counts[k];
+  });
+  for (std::size_t k = 0; k < n_targets; ++k) {
+    if (positives[k] == 0) refuse(k, "row of");
+    if (data.task == HeadTask::classification) {
+      weights.push_back(static_cast<double>(data.labels.size()) /
+                        (static_cast<double>(n_targets) * positives[k]));
+      continue;
+    }
+    if (positives[k] == counts[k]) refuse(k, "row without");
+    weights.push_back((counts[k] - positives[k]) / positives[k]);
+  }
+  return weights;
+}
+
+HeadTruth make_truth(const data::LabelledData& data, const std::vector<Standard>& standards,
+                     std::vector<double> weights) {
+  HeadTruth truth{data.task, static_cast<std::int64_t>(data.targets.size()), data.labels,
+                  data.truth, std::move(weights)};
+  if (data.task != HeadTask::regression) return truth;
+  for (std::size_t i = 0; i < truth.truth.size(); ++i) {
+    const Standard& standard = standards[i % standards.size()];
+    truth.truth[i] = static_cast<float>((truth.truth[i] - standard.mean) / standard.deviation);
+  }
+  return truth;
+}
+
+double HeadTruth::scale(std::span<const std::size_t> members) const {
+  double sum = 0;
+  for (const std::size_t row : members) {
+    if (task == HeadTask::classification) {
+      sum += weights.empty() ? 1 : weights[labels[row]];
+      continue;
+    }
+    for (std::int64_t k = 0; k < outputs; ++k) {
+      sum += std::isnan(truth[row * outputs + k]) ? 0 : 1;
+    }
+  }
+  return sum > 0 ? 1 / sum : 0;
+}
+
+HeadLoss head_loss(const Tensor& output, const HeadTruth& truth,
+                   std::span<const std::size_t> members, double scale) {
+  core::KernelSet& kernels = output.kernels();
+  const auto rows = static_cast<std::int64_t>(members.size());
+  Tensor weights;  // (K) or empty
+  if (!truth.weights.empty()) {
+    weights = Tensor::from_host(kernels, {truth.outputs}, std::span<const double>(truth.weights));
+  }
+  HeadLoss result;
+  Tensor losses;  // (B) or (B,K)
+  if (truth.task == HeadTask::classification) {
+    std::vector<std::int32_t> labels;
+    for (const std::size_t row : members) labels.push_back(truth.labels[row]);
+    const Tensor picked = Tensor::from_host(kernels, {rows}, std::span<const std::int32_t>(labels));
+    Tensor log_sum_exp;
+    losses = ops::cross_entropy_forward(output, picked, weights, &log_sum_exp);
+    if (scale != 0) {
+      result.doutput = ops::cross_entropy_backward(output, picked, weights, log_sum_exp, scale);
+    }
+  } else {
+    std::vector<float> values;
+    for (const std::size_t row : members) {
+      const auto begin = truth.truth.begin() + static_cast<std::int64_t>(row) * truth.outputs;
+      values.insert(values.end(), begin, begin + truth.outputs);
+    }
+    const Tensor picked =
+        Tensor::from_host(kernels, {rows, truth.outputs}, std::span<const float>(values));
+    const bool is_label = truth.task == HeadTask::multi_label;
+    losses = is_label ? ops::binary_cross_entropy_forward(output, picked, weights)
+                      : ops::squared_error_forward(output, picked, weights);
+    if (scale != 0) {
+      result.doutput = is_label ? ops::binary_cross_entropy_backward(output, picked, weights, scale)
+                                : ops::squared_error_backward(output, picked, weights, scale);
+    }
+  }
+  result.sum = kernels.sum(losses.size(), losses.data());
+  return result;
+}
+
+std::vector<double> head_outputs(const model::Model& model, const TokenRows& rows) {
+  const auto n_targets = model.config().targets.size();
+  const std::int64_t block_size = model.config().block_size;
+  std::vector<double> outputs(rows.inputs.size() * n_targets);  // (R,K)
+  for (const std::vector<std::size_t>& members : plan_evaluation(rows, block_size)) {
+    const Tensor hidden =
+        model.encode(make_batch(model.kernels(), rows, members, block_size));  // (B,T,C)
+    const std::vector<double> output = model.head_output(hidden).to_doubles();
+    for (std::size_t b = 0; b < members.size(); ++b) {
+      std::copy_n(output.begin() + static_cast<std::ptrdiff_t>(b * n_targets), n_targets,
+                  outputs.begin() + static_cast<std::ptrdiff_t>(members[b] * n_targets));
+    }
+  }
+  return outputs;
+}
+
+}  // namespace dnabird::train

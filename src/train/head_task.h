@@ -1,0 +1,60 @@
+// Fine-tuning: the head on [CLS] learns classes, labels or values; the masked-token head may learn
+// beside it, so that it stays good and the encoder is held to what it knew.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/epoch_order.h"
+#include "data/labelled.h"
+#include "seq/kmer_tokenizer.h"
+#include "seq/masking.h"
+#include "train/batches.h"
+#include "train/head_loss.h"
+#include "train/trainer.h"
+
+namespace dnabird::train {
+
+struct HeadOptions {
+  std::int64_t batch_size = 32;  // sequences in one forward and backward pass
+  std::int64_t accumulate = 1;   // such passes in one step
+  std::vector<double> weights;   // (K): of classes, or of the positives of each label
+  bool both_strands = false;     // every draw is the reverse complement with probability one half
+  double masked_lm_weight = 0;   // of the masked-token loss beside the head's
+  double masked_rows = 0.5;      // share of the sequences that it masks
+  seq::MaskingOptions masking;
+  std::uint64_t seed = 1;
+};
+
+class HeadTrainingTask : public TrainingTask {
+ public:
+  /// All of these must outlive it. The model's head is in standard units.
+  HeadTrainingTask(model::Model& model, const seq::KmerTokenizer& tokenizer,
+                   const data::LabelledData& train, const data::LabelledData& dev,
+                   const HeadOptions& options);
+
+  StepLoss accumulate(std::int64_t step) override;
+  bool has_dev() const override { return true; }
+  Evaluation evaluate() override;
+  nlohmann::json place() const override;
+  void seek(const nlohmann::json& place) override;
+
+  const std::vector<Standard>& standards() const { return standards_; }  // regression, else empty
+
+ private:
+  struct Step;
+  Step draw_step(std::int64_t step);
+
+  model::Model& model_;
+  const seq::KmerTokenizer& tokenizer_;
+  const data::LabelledData& train_;
+  const data::LabelledData& dev_;
+  HeadOptions options_;
+  std::vector<Standard> standards_;
+  HeadTruth truth_, dev_truth_;
+  TokenRows dev_rows_;
+  data::EpochOrder order_;
+};
+
+}  // namespace dnabird::train
