@@ -41,10 +41,11 @@ std::string format(const EvaluateReport& report, const EvaluateOptions& options)
 }
 
 void declare(OptionParser& parser, EvaluateOptions& o) {
-  parser.add("data", &o.data, "sequences to evaluate on: CSV (or FASTA with --masked-lm)");
+  parser.add("data", &o.data,
+             "sequences to evaluate on: CSV, or FASTA with --masked-lm (may be repeated)");
   parser.add("train", &o.train,
              "what the model was trained on: for baselines, the Markov model, and a warning if "
-             "sequences are shared");
+             "sequences are shared (may be repeated)");
   parser.add_flag("baselines", &o.baselines, "add GC content and k-mer regression (needs --train)");
   parser.add_flag("masked-lm", &o.masked_lm,
                   "loss of hidden tokens; with --train beside an order-5 Markov model");

@@ -30,6 +30,7 @@ constexpr std::array kCommands = {
     Command{"pretrain", "train a new model to fill in hidden k-mers", pipelines::run_pretrain},
     Command{"finetune", "train a model's head on sequences with labels or values",
             pipelines::run_finetune},
+    Command{"evaluate", "compare a model with the truth", pipelines::run_evaluate},
     Command{"info", "show version, devices, or what a model is", pipelines::run_info},
 };
 

@@ -28,7 +28,8 @@ struct MaskedRow {
   std::size_t offset;  // in the candidates of that window
 };
 
-/// All masked tokens of the windows `members` that share a batch padded to `n_tokens`.
+/// All masked tokens of the windows `members` that share a batch padded to `n_tokens`, but for
+/// those that no candidate counts.
 std::vector<MaskedRow> masked_rows(std::span<const std::size_t> members,
                                    const std::vector<MaskedWindow>& windows,
                                    std::int64_t n_tokens) {
@@ -37,6 +38,10 @@ std::vector<MaskedRow> masked_rows(std::span<const std::size_t> members,
     const MaskedWindow& window = windows[members[b]];
     const std::size_t n = window.candidates.empty() ? 0 : window.candidates[0].size();
     for (std::size_t i = 0; i < n; ++i) {
+      if (std::all_of(window.candidates.begin(), window.candidates.end(),
+                      [i](const Tokens& ids) { return ids[i] == seq::kUnknown; })) {
+        continue;
+      }
       const std::int64_t row =
           static_cast<std::int64_t>(b) * n_tokens + window.first_row + static_cast<std::int64_t>(i);
       rows.push_back({static_cast<std::int32_t>(row), members[b], i});
@@ -91,6 +96,19 @@ void WindowBatcher::run(std::span<const Tokens> windows,
   }
 }
 
+std::vector<float> WindowBatcher::head_outputs(std::span<const Tokens> windows) const {
+  const std::size_t targets = model_.config().targets.size();
+  std::vector<float> outputs(windows.size() * targets);  // (n,K)
+  run(windows, [&](const Batch& batch) {
+    const std::vector<float> some = model_.head_output(batch.hidden).to_floats();  // (B,K)
+    for (std::size_t b = 0; b < batch.windows.size(); ++b) {
+      std::copy_n(some.begin() + static_cast<std::ptrdiff_t>(b * targets), targets,
+                  outputs.begin() + static_cast<std::ptrdiff_t>(batch.windows[b] * targets));
+    }
+  });
+  return outputs;
+}
+
 std::vector<double> WindowBatcher::promoter_log_odds(std::span<const Tokens> windows) const {
   const std::optional<std::int64_t> promoter = promoter_class(model_.config());
   if (!promoter) {
@@ -98,15 +116,13 @@ std::vector<double> WindowBatcher::promoter_log_odds(std::span<const Tokens> win
         "the model does not tell promoters from the rest (it has no class 'promoter'); fine-tune "
         "it with dnabird finetune --task promoter");
   }
-  std::vector<double> log_odds(windows.size());
-  run(windows, [&](const Batch& batch) {
-    const std::vector<float> logits = model_.head_output(batch.hidden).to_floats();  // (B,K)
-    const std::size_t classes = logits.size() / batch.windows.size();
-    for (std::size_t b = 0; b < batch.windows.size(); ++b) {
-      log_odds[batch.windows[b]] =
-          class_log_odds(std::span<const float>(logits).subspan(b * classes, classes), *promoter);
-    }
-  });
+  const std::vector<float> logits = head_outputs(windows);  // (n,K)
+  const std::size_t classes = model_.config().targets.size();
+  std::vector<double> log_odds;
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    log_odds.push_back(
+        class_log_odds(std::span<const float>(logits).subspan(i * classes, classes), *promoter));
+  }
   return log_odds;
 }
 

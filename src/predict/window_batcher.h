@@ -25,8 +25,8 @@ std::optional<std::int64_t> promoter_class(const model::ModelConfig& config);
 /// the difference of the logits. logits (K), K >= 2.
 double class_log_odds(std::span<const float> logits, std::int64_t index);
 
-/// A window in which the tokens [first_row, first_row + n) are [MASK], and the texts that may stand
-/// there: each of n token ids.
+/// A window of which the tokens [first_row, first_row + n) are predicted, and the texts that may
+/// stand there: each of n token ids, [UNK] where it is not asked.
 struct MaskedWindow {
   Tokens ids;
   std::int64_t first_row = 0;
@@ -41,6 +41,10 @@ class WindowBatcher {
   WindowBatcher(const model::Model& model, std::int64_t batch_size);
 
   const model::Model& model() const { return model_; }
+
+  /// Output (n,K) of the task's head, row-major: logits, or values in units of the targets. Throws
+  /// DataError if the model has no head.
+  std::vector<float> head_outputs(std::span<const Tokens> windows) const;
 
   /// Promoter log-odds (natural log) of each window. Throws DataError if the model has no class
   /// `promoter`.
