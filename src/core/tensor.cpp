@@ -127,7 +127,11 @@ const std::int32_t* Tensor::ints() const {
   return static_cast<const std::int32_t*>(data_);
 }
 
-Tensor Tensor::reshape(Shape shape) const { return view(0, std::move(shape)); }
+Tensor Tensor::reshape(Shape shape) const {
+  require(element_count(shape) == size_,
+          "reshape of " + to_string(shape_) + " to " + to_string(shape));
+  return view(0, std::move(shape));
+}
 
 Tensor Tensor::view(std::int64_t begin, Shape shape) const {
   const std::int64_t count = element_count(shape);

@@ -1,0 +1,53 @@
+#include "core/device.h"
+
+#include <gtest/gtest.h>
+
+#include "support/errors.h"
+
+namespace dnabird::core {
+namespace {
+
+using support::throws_usage_error;
+
+TEST(Device, AutoIsTheCpuInSinglePrecision) {
+  for (const char* name : {"auto", "cpu"}) {
+    for (const char* precision : {"auto", "f32"}) {
+      const auto kernels = open_device(name, precision, 1);
+      EXPECT_EQ(kernels->name(), "cpu");
+      EXPECT_EQ(kernels->dtype(), kernels::DType::f32);
+    }
+  }
+}
+
+TEST(Device, ReferenceIsInDouble) {
+  EXPECT_EQ(open_reference()->dtype(), kernels::DType::f64);
+  EXPECT_EQ(open_reference()->name(), "reference");
+}
+
+TEST(Device, RefusesWhatIsNotThere) {
+  const auto open = [](const char* device, const char* precision, int threads) {
+    return [=] { open_device(device, precision, threads); };
+  };
+  EXPECT_THAT(open("gpu", "auto", 0), throws_usage_error("--device gpu", "auto, cpu, cuda"));
+  EXPECT_THAT(open("", "auto", 0), throws_usage_error("--device"));
+  // The oracle of tests is no device of the command line.
+  EXPECT_THAT(open("reference", "auto", 0), throws_usage_error("--device reference"));
+  EXPECT_THAT(open("cuda:x", "auto", 0), throws_usage_error("--device cuda:x"));
+  EXPECT_THAT(open("cpu", "bf16", 0), throws_usage_error("--precision bf16"));
+  EXPECT_THAT(open("cpu", "f64", 0), throws_usage_error("--precision f64", "auto, f32 or bf16"));
+  EXPECT_THAT(open("cpu", "auto", -1), throws_usage_error("--threads"));
+}
+
+TEST(Device, ThreadsAreThoseAsked) {
+  EXPECT_THAT(open_device("cpu", "auto", 1)->description(), testing::HasSubstr("1 thread"));
+  EXPECT_THAT(open_device("cpu", "auto", 3)->description(), testing::HasSubstr("3 threads"));
+}
+
+TEST(Require, NamesABug) {
+  EXPECT_NO_THROW(require(true, "x"));
+  EXPECT_THAT([] { require(false, "x of y"); },
+              testing::ThrowsMessage<std::logic_error>(testing::StrEq("bug: x of y")));
+}
+
+}  // namespace
+}  // namespace dnabird::core
