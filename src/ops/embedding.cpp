@@ -13,7 +13,8 @@ void check_tables(const char* op, const Tensor& ids, const EmbeddingTables& tabl
   check_ints(op, {{"ids", &ids}});
   check_floats(op, {{"word", &word}, {"position", &position}, {"token_type", &token_type}});
   check_shapes(
-      ids.shape().size() == 2 && word.shape().size() == 2 && position.shape().size() == 2 &&
+      !ids.is_empty() && !token_type.is_empty() && ids.shape().size() == 2 &&
+          word.shape().size() == 2 && position.shape().size() == 2 &&
           token_type.shape().size() == 2 && position.dim(1) == word.dim(1) &&
           token_type.dim(1) == word.dim(1) && ids.dim(1) <= position.dim(0),
       op, "ids (B,T) need word (V,C), position (>=T,C), token_type (>=1,C)",
