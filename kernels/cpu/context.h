@@ -11,10 +11,13 @@
 
 namespace dnabird::kernels::cpu {
 
+class OneDnnProducts;
+
 struct Context {
   const Tier& tier;
   int threads;
   MemoryPool& pool;
+  OneDnnProducts* onednn;  // null: linear layers use the products of the tier
 };
 
 /// Calls run(task, thread) for every task in [0, tasks). Which thread takes a task is left to

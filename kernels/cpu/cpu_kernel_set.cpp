@@ -12,6 +12,7 @@
 #include "kernels/cpu/layer_norm.h"
 #include "kernels/cpu/linear.h"
 #include "kernels/cpu/losses.h"
+#include "kernels/cpu/onednn_product.h"
 #include "kernels/cpu/optimizer.h"
 #include "kernels/cpu/rows.h"
 
@@ -21,13 +22,15 @@ namespace {
 
 class CpuKernelSet : public KernelSet {
  public:
-  explicit CpuKernelSet(int threads) : context_{pick_tier(), threads, pool_} {}
+  explicit CpuKernelSet(int threads) : context_{pick_tier(), threads, pool_, nullptr} {
+    if (context_.tier.uses_onednn) context_.onednn = &onednn_;
+  }
 
   std::string name() const override { return "cpu"; }
   DType dtype() const override { return DType::f32; }
   std::string description() const override {
-    return std::string(context_.tier.name) + ", " + std::to_string(context_.threads) +
-           (context_.threads == 1 ? " thread" : " threads");
+    return std::string(context_.tier.name) + (context_.onednn ? " with oneDNN, " : ", ") +
+           std::to_string(context_.threads) + (context_.threads == 1 ? " thread" : " threads");
   }
 
   void* allocate(std::size_t bytes) override { return pool_.allocate(bytes); }
@@ -112,6 +115,7 @@ class CpuKernelSet : public KernelSet {
 
  private:
   MemoryPool pool_;
+  OneDnnProducts onednn_;
   Context context_;
 };
 

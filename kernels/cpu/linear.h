@@ -1,4 +1,4 @@
-// The linear layer: own tiled products (simd/product.h) on packed weights.
+// The linear layer: oneDNN, or own tiled products where the processor has no AVX-512.
 #pragma once
 
 #include "kernels/cpu/context.h"

@@ -50,6 +50,7 @@ struct Tier {
   const char* name;
   std::int64_t panel;      // columns of a panel of b
   std::int64_t tile_rows;  // rows of a panel of a
+  bool uses_onednn;        // for the products of linear layers
 
   void (*product)(const Product&);
   void (*pack_rows)(const Packing&);
@@ -77,11 +78,14 @@ struct Tier {
   void (*attention_backward_head)(const AttentionBackward&, float* scratch);
 };
 
-/// The fastest tier that this processor runs.
+/// The fastest tier that this processor runs, or the one that the environment variable
+/// DNABIRD_ISA names (baseline, avx2 or avx512). Throws std::invalid_argument if that is none, or
+/// none that this processor runs.
 const Tier& pick_tier();
 
 /// The tiers of this build; null where it was not compiled in.
 const Tier* baseline_tier();
 const Tier* avx2_tier();
+const Tier* avx512_tier();
 
 }  // namespace dnabird::kernels::cpu

@@ -11,7 +11,7 @@
 namespace dnabird::kernels::cpu {
 
 const Tier* avx2_tier() {
-  static constexpr Tier kTier = avx2::make_tier("AVX2");
+  static constexpr Tier kTier = avx2::make_tier("AVX2", avx2::Products::own);
   return &kTier;
 }
 

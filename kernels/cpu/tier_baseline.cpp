@@ -7,7 +7,7 @@
 namespace dnabird::kernels::cpu {
 
 const Tier* baseline_tier() {
-  static constexpr Tier kTier = baseline::make_tier("baseline");
+  static constexpr Tier kTier = baseline::make_tier("baseline", baseline::Products::own);
   return &kTier;
 }
 

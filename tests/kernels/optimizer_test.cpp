@@ -91,7 +91,8 @@ TEST_P(Optimizer, sums_equal_plain_sums) {
 }
 
 TEST_P(Optimizer, sums_do_not_depend_on_threads) {
-  const auto one_thread = kernels::make_kernel_set(GetParam(), kernels::DType::f32, 1);
+  std::string why_not;
+  const auto one_thread = open_device(GetParam(), 1, &why_not);
   for (const std::int64_t n : {7, 70001}) {
     const std::vector<double> x = RandomValues(8).normals(n);
     Workspace w(*one_thread);

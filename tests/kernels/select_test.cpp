@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <stdexcept>
 
 #include "kernels/kernel_set.h"
@@ -33,6 +34,29 @@ TEST(Select, cpu_computes_in_f32_only) {
   EXPECT_EQ(kernels->dtype(), DType::f32);
   EXPECT_FALSE(kernels->description().empty());
   EXPECT_NE(refusal("cpu", DType::f64), "");
+}
+
+/// Sets DNABIRD_ISA for a scope.
+class AskedIsa {
+ public:
+  explicit AskedIsa(const char* name) { setenv("DNABIRD_ISA", name, 1); }
+  AskedIsa(const AskedIsa&) = delete;
+  AskedIsa& operator=(const AskedIsa&) = delete;
+  ~AskedIsa() { unsetenv("DNABIRD_ISA"); }
+};
+
+TEST(Select, cpu_takes_the_instruction_set_that_the_environment_names) {
+  const AskedIsa baseline("baseline");
+  EXPECT_EQ(kernels::make_kernel_set("cpu", DType::f32, 3)->description(), "baseline, 3 threads");
+}
+
+TEST(Select, cpu_refuses_an_instruction_set_that_is_none) {
+  for (const char* name : {"sse9", "AVX2", "avx", "avx5"}) {
+    const AskedIsa isa(name);
+    EXPECT_THAT(refusal("cpu", DType::f32), HasSubstr("expected baseline, avx2 or avx512")) << name;
+  }
+  const AskedIsa none("");  // as if it were not set
+  EXPECT_EQ(refusal("cpu", DType::f32), "");
 }
 
 TEST(Select, reference_computes_in_f32_and_f64) {

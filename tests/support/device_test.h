@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -11,20 +12,28 @@
 
 namespace dnabird::test {
 
-/// Devices that kernels are tested on. The reference in f32 is one of them.
-inline const auto kDevices = ::testing::Values("cpu", "reference", "cuda");
+/// Devices that kernels are tested on. The reference in f32 is one of them, and each instruction
+/// set of the CPU is one.
+inline const auto kDevices =
+    ::testing::Values("cpu_baseline", "cpu_avx2", "cpu_avx512", "reference", "cuda");
 
-/// The device's kernels in f32; null, with the reason in `why_not`, where a GPU is needed and not
-/// there. The CPU is always there: its absence is an error.
+/// The device's kernels in f32; null, with the reason in `why_not`, where a processor or a GPU is
+/// needed and not there. "cpu" is always there: its absence is an error.
 inline std::unique_ptr<kernels::KernelSet> open_device(const std::string& device, int threads,
                                                        std::string* why_not) {
-  if (device != "cuda") return kernels::make_kernel_set(device, kernels::DType::f32, threads);
-  try {
+  const bool names_isa = device.starts_with("cpu_");
+  if (device != "cuda" && !names_isa) {
     return kernels::make_kernel_set(device, kernels::DType::f32, threads);
+  }
+  if (names_isa) setenv("DNABIRD_ISA", device.substr(4).c_str(), 1);
+  std::unique_ptr<kernels::KernelSet> kernels;
+  try {
+    kernels = kernels::make_kernel_set(names_isa ? "cpu" : device, kernels::DType::f32, threads);
   } catch (const std::invalid_argument& error) {
     *why_not = error.what();
-    return nullptr;
   }
+  if (names_isa) unsetenv("DNABIRD_ISA");
+  return kernels;
 }
 
 /// A test that takes the device's name; skipped, not passed, where the device is not there.

@@ -9,10 +9,13 @@
 
 namespace dnabird::kernels::cpu::DNABIRD_TIER {
 
-inline constexpr Tier make_tier(const char* name) {
+enum class Products { own, onednn };
+
+inline constexpr Tier make_tier(const char* name, Products products) {
   return {.name = name,
           .panel = kPanel,
           .tile_rows = kTileRows,
+          .uses_onednn = products == Products::onednn,
           .product = product,
           .pack_rows = pack_rows,
           .pack_transposed = pack_transposed,
