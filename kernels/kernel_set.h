@@ -27,72 +27,72 @@ enum class Gelu { tanh, erf };
 /// y (B,T,C) = word[ids] + position[t] + token_type[0].
 struct EmbeddingArgs {
   std::int64_t batch, tokens, channels, vocabulary;
-  const std::int32_t* ids;     // (B,T), each in [0, vocabulary)
-  const void* word;            // (V,C)
-  const void* position;        // (P,C), P >= T
-  const void* token_type;      // (>=1,C), row 0 is used
-  void* y;                     // (B,T,C)
+  const std::int32_t* ids;  // (B,T), each in [0, vocabulary)
+  const void* word;         // (V,C)
+  const void* position;     // (P,C), P >= T
+  const void* token_type;   // (>=1,C), row 0 is used
+  void* y;                  // (B,T,C)
 };
 struct EmbeddingGrad {
   std::int64_t batch, tokens, channels, vocabulary;
-  const std::int32_t* ids;     // (B,T)
-  const std::int32_t* lengths; // (B): rows from lengths[b] on are padding and add nothing
-  const void* dy;              // (B,T,C)
-  void* dword;                 // (V,C) +=
-  void* dposition;             // (P,C) +=
-  void* dtoken_type;           // (>=1,C) += on row 0
+  const std::int32_t* ids;      // (B,T)
+  const std::int32_t* lengths;  // (B): rows from lengths[b] on are padding and add nothing
+  const void* dy;               // (B,T,C)
+  void* dword;                  // (V,C) +=
+  void* dposition;              // (P,C) +=
+  void* dtoken_type;            // (>=1,C) += on row 0
 };
 
 /// y = (x - mean) * rstd * gamma + beta over the last axis; mean and rstd are kept for backward.
 struct LayerNormArgs {
   std::int64_t rows, channels;
   double epsilon;
-  const void* x;               // (rows,C)
-  const void* gamma;           // (C)
-  const void* beta;            // (C)
-  void* y;                     // (rows,C)
-  void* mean;                  // (rows)
-  void* rstd;                  // (rows)
+  const void* x;      // (rows,C)
+  const void* gamma;  // (C)
+  const void* beta;   // (C)
+  void* y;            // (rows,C)
+  void* mean;         // (rows)
+  void* rstd;         // (rows)
 };
 struct LayerNormGrad {
   std::int64_t rows, channels;
-  const void* x;               // (rows,C)
-  const void* gamma;           // (C)
-  const void* mean;            // (rows)
-  const void* rstd;            // (rows)
-  const void* dy;              // (rows,C)
-  void* dx;                    // (rows,C)
-  void* dgamma;                // (C) +=
-  void* dbeta;                 // (C) +=
+  const void* x;      // (rows,C)
+  const void* gamma;  // (C)
+  const void* mean;   // (rows)
+  const void* rstd;   // (rows)
+  const void* dy;     // (rows,C)
+  void* dx;           // (rows,C)
+  void* dgamma;       // (C) +=
+  void* dbeta;        // (C) +=
 };
 
 /// y = x w^T + bias, w in the (out,in) layout of the field.
 struct LinearArgs {
   std::int64_t rows, in, out;
-  const void* x;               // (rows,in)
-  const void* w;               // (out,in)
-  const void* bias;            // (out) or null
-  void* y;                     // (rows,out)
+  const void* x;     // (rows,in)
+  const void* w;     // (out,in)
+  const void* bias;  // (out) or null
+  void* y;           // (rows,out)
 };
 struct LinearGrad {
   std::int64_t rows, in, out;
-  const void* x;               // (rows,in)
-  const void* w;               // (out,in)
-  const void* dy;              // (rows,out)
-  void* dx;                    // (rows,in) or null
-  void* dw;                    // (out,in) += or null
-  void* dbias;                 // (out) += or null
+  const void* x;   // (rows,in)
+  const void* w;   // (out,in)
+  const void* dy;  // (rows,out)
+  void* dx;        // (rows,in) or null
+  void* dw;        // (out,in) += or null
+  void* dbias;     // (out) += or null
 };
 
 /// Inverted dropout: keeps an element with probability 1-p and scales it by 1/(1-p). Element i
 /// of the buffer draws word i of the Philox stream (seed, stream), so backward needs no mask.
 struct DropoutArgs {
   std::int64_t n;
-  double p;                    // in [0, 1)
+  double p;  // in [0, 1)
   std::uint64_t seed;
-  std::uint64_t stream;        // a different one for each use in each step
-  const void* x;               // (n): x in forward, dy in backward
-  void* y;                     // (n): y in forward, dx in backward; may equal x
+  std::uint64_t stream;  // a different one for each use in each step
+  const void* x;         // (n): x in forward, dy in backward
+  void* y;               // (n): y in forward, dx in backward; may equal x
 };
 
 /// Which key blocks each query block reads, for every head, and the transpose of that.
@@ -115,23 +115,23 @@ struct BlockPatternView {
 /// and queries without any key, give out = 0 and log_sum_exp = +infinity.
 struct BlockAttentionArgs {
   std::int64_t batch, tokens, heads, head_size;
-  double scale;                // usually 1/sqrt(D)
+  double scale;  // usually 1/sqrt(D)
   BlockPatternView pattern;
-  const std::int32_t* lengths; // (B), each in [0, T]
-  const void* qkv;             // (B,T,3,H,D): packed as the product that makes it leaves it
-  void* out;                   // (B,T,H,D)
-  void* log_sum_exp;           // (B,H,T), natural log
+  const std::int32_t* lengths;  // (B), each in [0, T]
+  const void* qkv;              // (B,T,3,H,D): packed as the product that makes it leaves it
+  void* out;                    // (B,T,H,D)
+  void* log_sum_exp;            // (B,H,T), natural log
 };
 struct BlockAttentionGrad {
   std::int64_t batch, tokens, heads, head_size;
   double scale;
   BlockPatternView pattern;
-  const std::int32_t* lengths; // (B)
-  const void* qkv;             // (B,T,3,H,D)
-  const void* out;             // (B,T,H,D)
-  const void* log_sum_exp;     // (B,H,T)
-  const void* dout;            // (B,T,H,D)
-  void* dqkv;                  // (B,T,3,H,D), rows beyond the length are 0
+  const std::int32_t* lengths;  // (B)
+  const void* qkv;              // (B,T,3,H,D)
+  const void* out;              // (B,T,H,D)
+  const void* log_sum_exp;      // (B,H,T)
+  const void* dout;             // (B,T,H,D)
+  void* dqkv;                   // (B,T,3,H,D), rows beyond the length are 0
 };
 
 /// losses[r] = -weight[label] * log softmax(logits[r])[label]; 0 where label < 0 (ignored).
@@ -158,31 +158,31 @@ struct CrossEntropyGrad {
 /// Squared error: (x - target)^2.
 struct ElementLossArgs {
   std::int64_t rows, targets;
-  const void* predictions;     // (rows,K): logits, or values
-  const void* truth;           // (rows,K)
-  const void* weights;         // (K) or null: weight of positives (BCE), weight of the target (MSE)
-  void* losses;                // (rows,K)
+  const void* predictions;  // (rows,K): logits, or values
+  const void* truth;        // (rows,K)
+  const void* weights;      // (K) or null: weight of positives (BCE), weight of the target (MSE)
+  void* losses;             // (rows,K)
 };
 struct ElementLossGrad {
   std::int64_t rows, targets;
-  double scale;                // d(total)/d(losses[r,k])
-  const void* predictions;     // (rows,K)
-  const void* truth;           // (rows,K)
-  const void* weights;         // (K) or null
-  void* dpredictions;          // (rows,K)
+  double scale;             // d(total)/d(losses[r,k])
+  const void* predictions;  // (rows,K)
+  const void* truth;        // (rows,K)
+  const void* weights;      // (K) or null
+  void* dpredictions;       // (rows,K)
 };
 
 /// Decoupled weight decay (Loshchilov & Hutter 2019): m, v updated from g*gradient_scale,
 /// w -= lr * (m_hat / (sqrt(v_hat) + epsilon) + decay * w).
 struct AdamWArgs {
   std::int64_t n;
-  std::int64_t step;           // 1 for the first update (bias correction)
+  std::int64_t step;  // 1 for the first update (bias correction)
   double learning_rate, beta1, beta2, epsilon, weight_decay;
-  double gradient_scale;       // clipping
-  const void* gradient;        // (n)
-  void* value;                 // (n), updated in place
-  void* first_moment;          // (n)
-  void* second_moment;         // (n)
+  double gradient_scale;  // clipping
+  const void* gradient;   // (n)
+  void* value;            // (n), updated in place
+  void* first_moment;     // (n)
+  void* second_moment;    // (n)
 };
 
 /// Memory and ops of one device at one precision. Calls are asynchronous where the device is;
@@ -192,8 +192,8 @@ class KernelSet {
  public:
   virtual ~KernelSet() = default;
 
-  virtual std::string name() const = 0;   // "cpu", "reference", "cuda:0"
-  virtual DType dtype() const = 0;        // of activations, parameters and gradients
+  virtual std::string name() const = 0;  // "cpu", "reference", "cuda:0"
+  virtual DType dtype() const = 0;       // of activations, parameters and gradients
   /// What a user wants to know of the device: instruction set, threads.
   virtual std::string description() const = 0;
 
@@ -214,7 +214,8 @@ class KernelSet {
   /// y (n) = gelu(x)
   virtual void gelu_forward(Gelu kind, std::int64_t n, const void* x, void* y) = 0;
   /// dx (n) = dy * gelu'(x); dx may equal dy
-  virtual void gelu_backward(Gelu kind, std::int64_t n, const void* x, const void* dy, void* dx) = 0;
+  virtual void gelu_backward(Gelu kind, std::int64_t n, const void* x, const void* dy,
+                             void* dx) = 0;
   virtual void dropout_forward(const DropoutArgs&) = 0;
   virtual void dropout_backward(const DropoutArgs&) = 0;
   /// y (n) = a + b; y may equal a or b
@@ -225,8 +226,8 @@ class KernelSet {
   virtual void gather_rows(std::int64_t rows, std::int64_t channels, const std::int32_t* index,
                            const void* x, void* y) = 0;
   /// dx[index[r]] += dy[r], in the order of r
-  virtual void scatter_add_rows(std::int64_t rows, std::int64_t channels,
-                                const std::int32_t* index, const void* dy, void* dx) = 0;
+  virtual void scatter_add_rows(std::int64_t rows, std::int64_t channels, const std::int32_t* index,
+                                const void* dy, void* dx) = 0;
   /// y[b] (B,C) = mean of x[b,t] (B,T,C) over t in [begin[b], end[b]); 0 if empty
   virtual void mean_rows(std::int64_t batch, std::int64_t tokens, std::int64_t channels,
                          const std::int32_t* begin, const std::int32_t* end, const void* x,

@@ -27,10 +27,9 @@ DNABIRD_HOST_DEVICE inline PhiloxBlock philox(std::uint64_t seed, std::uint64_t 
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * c.word[0];
     const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * c.word[2];
-    c = PhiloxBlock{{static_cast<std::uint32_t>(p1 >> 32) ^ c.word[1] ^ key0,
-                     static_cast<std::uint32_t>(p1),
-                     static_cast<std::uint32_t>(p0 >> 32) ^ c.word[3] ^ key1,
-                     static_cast<std::uint32_t>(p0)}};
+    c = PhiloxBlock{
+        {static_cast<std::uint32_t>(p1 >> 32) ^ c.word[1] ^ key0, static_cast<std::uint32_t>(p1),
+         static_cast<std::uint32_t>(p0 >> 32) ^ c.word[3] ^ key1, static_cast<std::uint32_t>(p0)}};
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }
