@@ -26,6 +26,7 @@ constexpr int kBadUsage = 2;
 constexpr int kSignalBase = 128;  // as shells report a program that a signal ended
 
 constexpr std::array kCommands = {
+    Command{"score", "score the variants of a VCF", pipelines::run_score},
     Command{"annotate", "find promoters in a genome", pipelines::run_annotate},
     Command{"tokenize", "turn sequences into token ids", pipelines::run_tokenize},
     Command{"pretrain", "train a new model to fill in hidden k-mers", pipelines::run_pretrain},

@@ -1,0 +1,297 @@
+// dnabird score: what a DNA language model makes of the variants of a VCF.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/device.h"
+#include "core/errors.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "io/fasta.h"
+#include "io/vcf.h"
+#include "pipelines/cli.h"
+#include "pipelines/commands.h"
+#include "pipelines/fasta_genome.h"
+#include "pipelines/model_files.h"
+#include "pipelines/nearest_name.h"
+#include "pipelines/score_tally.h"
+#include "predict/variant_scorer.h"
+
+namespace dnabird::pipelines {
+namespace {
+
+constexpr const char* kDescription =
+    "Scores every alternate allele of a VCF or BCF with a DNA language model. All records are\n"
+    "kept, in order, untouched but for INFO; standard input and output are named -. One value\n"
+    "for each ALT:\n"
+    "  DNABIRD_LLR     log-likelihood of the alternate over the reference allele, natural log, "
+    "both\n"
+    "                  strands averaged, every token that the allele touches masked; negative: "
+    "the\n"
+    "                  alternate is less plausible\n"
+    "  DNABIRD_PROM    promoter log-odds, alternate minus reference, of the most promoter-like\n"
+    "                  window and strand that hold the variant\n"
+    "  DNABIRD_DIST    cosine distance of the pooled embeddings of the two haplotypes\n"
+    "  DNABIRD_STATUS  OK, or why there is no number (the others are . then):\n"
+    "    SYMBOLIC      <...>, *, a breakend or .\n"
+    "    NO_CONTIG     the FASTA has no such contig (chr1 / 1 and chrM / MT count as one)\n"
+    "    OUT_OF_RANGE  POS lies outside of the contig\n"
+    "    REF_MISMATCH  REF differs from the FASTA or runs past the contig's end; letter case "
+    "aside,\n"
+    "                  and an IUPAC code stands for each of its bases\n"
+    "    TOO_LONG      the longer allele exceeds a quarter of the model's window\n"
+    "    N_RICH        the allele, or more than a tenth of the window's part of the contig, is "
+    "not\n"
+    "                  A C G T\n"
+    "Equal alleles that are written differently (padded, not left-aligned) get equal scores.";
+
+constexpr const char* kExamples =
+    "  dnabird score -f GRCh38.fa in.vcf.gz -o out.vcf.gz\n"
+    "  dnabird score -f GRCh38.fa -r chr20:1000000-2000000 in.bcf -O b -o out.bcf\n"
+    "  bcftools view -m2 -M2 in.vcf.gz | dnabird score -m my_model -f GRCh38.fa - > out.vcf";
+
+enum class CheckRef { warn, exit, skip };
+
+struct Options {
+  CommonOptions common;
+  std::string reference, output_type, scores, check_ref = "warn";
+  io::VariantFilter filter;
+  std::vector<std::string> inputs;
+};
+
+CheckRef parse_check_ref(const std::string& text) {
+  if (text == "warn") return CheckRef::warn;
+  if (text == "exit") return CheckRef::exit;
+  if (text == "skip") return CheckRef::skip;
+  throw core::UsageError("--check-ref " + text + ": expected warn, exit or skip");
+}
+
+char parse_output_type(const std::string& text) {
+  if (text.empty()) return 0;
+  if (text.size() == 1 && std::string("vzub").find(text[0]) != std::string::npos) return text[0];
+  throw core::UsageError("-O " + text +
+                         ": expected v (VCF), z (VCF, bgzip), u (BCF, not compressed) or b (BCF)");
+}
+
+/// None: all that the model allows for.
+std::optional<predict::ScoreSet> parse_scores(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  predict::ScoreSet scores{false, false, false};
+  for (const std::string& name : core::split(text, ',')) {
+    if (name == "llr") {
+      scores.log_likelihood_ratio = true;
+    } else if (name == "prom") {
+      scores.promoter = true;
+    } else if (name == "dist") {
+      scores.distance = true;
+    } else {
+      throw core::UsageError("--scores: '" + name + "' is not a score" +
+                             did_you_mean(name, {"llr", "prom", "dist"}) +
+                             "; expected some of llr,prom,dist");
+    }
+  }
+  return scores;
+}
+
+/// Why scores that are wanted cannot be had from this model; empty if all can.
+std::string describe_missing(const predict::ScoreSet& wanted, const LoadedModel& loaded) {
+  const predict::ScoreSet available = predict::available_scores(loaded.model->config());
+  std::string text;
+  if (wanted.log_likelihood_ratio && !available.log_likelihood_ratio) {
+    text += "no DNABIRD_LLR: the model '" + loaded.name + "' has no masked-token head";
+  }
+  if (wanted.promoter && !available.promoter) {
+    text += std::string(text.empty() ? "" : "; ") + "no DNABIRD_PROM: the model '" + loaded.name +
+            "' has no promoter head (a class 'promoter')";
+  }
+  return text;
+}
+
+predict::ScoreSet choose_scores(const std::optional<predict::ScoreSet>& asked,
+                                const LoadedModel& loaded) {
+  if (!asked) return predict::available_scores(loaded.model->config());
+  const std::string missing = describe_missing(*asked, loaded);
+  if (!missing.empty()) {
+    throw core::UsageError("--scores: " + missing + "; leave it out, or choose another model");
+  }
+  return *asked;
+}
+
+io::VariantWriterOptions writer_options(const Options& options, const LoadedModel& loaded,
+                                        const predict::ScoreSet& scores, const io::Fasta& fasta) {
+  io::VariantWriterOptions result;
+  result.path = options.common.output;
+  result.format = parse_output_type(options.output_type);
+  result.threads = options.common.threads == 1 ? 1 : 2;
+  const std::string bases =
+      std::to_string(predict::score_window_bases(loaded.model->config(), loaded.tokenizer));
+  if (scores.log_likelihood_ratio) {
+    result.info.push_back(
+        {"DNABIRD_LLR", "A", "Float",
+         "Log-likelihood of the alternate over the reference allele: natural log, tokens of the "
+         "allele masked in a window of " +
+             bases +
+             " bases around it, sum over them divided by the "
+             "tokens that cover a base, mean of both strands; negative = the alternate is less "
+             "plausible"});
+  }
+  if (scores.promoter) {
+    result.info.push_back(
+        {"DNABIRD_PROM", "A", "Float",
+         "Change of the promoter log-odds (natural log), alternate minus reference, in the window "
+         "of " +
+             bases +
+             " bases and on the strand that hold the reference allele and have the "
+             "largest log-odds on the reference; windows begin at multiples of a sixth of that"});
+  }
+  if (scores.distance) {
+    result.info.push_back(
+        {"DNABIRD_DIST", "A", "Float",
+         "Cosine distance of the mean-pooled embeddings of the reference and the alternate "
+         "haplotype in a window of " +
+             bases + " bases around the allele, mean of both strands"});
+  }
+  result.info.push_back(
+      {"DNABIRD_STATUS", "A", "String",
+       "OK, or why the allele has no score: REF_MISMATCH, NO_CONTIG, SYMBOLIC, TOO_LONG (more than "
+       "a quarter of the window), N_RICH (the allele or a tenth of the window is not A C G T), "
+       "OUT_OF_RANGE"});
+  result.lines = {"##dnabirdVersion=" + std::string(kVersion), "##dnabirdCommand=" + command_line(),
+                  "##dnabirdModel=" + loaded.name + " sha256:" + loaded.sha256,
+                  "##dnabirdSeed=" + std::to_string(options.common.seed)};
+  for (const std::string& contig : fasta.contigs()) {
+    result.contigs.push_back({contig, fasta.length(contig)});
+  }
+  return result;
+}
+
+void annotate(io::VariantRecord& record, const std::vector<predict::AlleleScores>& alleles,
+              const predict::ScoreSet& scores) {
+  using Member = std::optional<float> predict::AlleleScores::*;
+  const auto set = [&](const char* tag, Member member) {
+    std::vector<std::optional<float>> values;
+    for (const predict::AlleleScores& allele : alleles) values.push_back(allele.*member);
+    record.set_info_floats(tag, values);
+  };
+  if (scores.log_likelihood_ratio) {
+    set("DNABIRD_LLR", &predict::AlleleScores::log_likelihood_ratio);
+  }
+  if (scores.promoter) set("DNABIRD_PROM", &predict::AlleleScores::promoter);
+  if (scores.distance) set("DNABIRD_DIST", &predict::AlleleScores::distance);
+  std::vector<std::string> status;
+  for (const predict::AlleleScores& allele : alleles) {
+    status.push_back(predict::status_name(allele.status));
+  }
+  record.set_info_strings("DNABIRD_STATUS", status);
+}
+
+bool has_mismatch(const std::vector<predict::AlleleScores>& alleles) {
+  return std::any_of(alleles.begin(), alleles.end(), [](const predict::AlleleScores& allele) {
+    return allele.status == predict::AlleleStatus::ref_mismatch;
+  });
+}
+
+/// Everything between the opened files: records through the scorer in chunks, in order.
+struct ScoreRun {
+  io::VariantReader& reader;
+  io::VariantWriter& writer;
+  predict::VariantScorer& scorer;
+  predict::ScoreSet scores;
+  CheckRef check_ref;
+  const io::Fasta& fasta;
+};
+
+void score_all(const ScoreRun& run, ScoreTally& tally) {
+  core::Progress progress("score", "records", 0);
+  std::vector<io::VariantRecord> records;
+  std::vector<predict::Variant> variants;
+  do {
+    records.clear();
+    variants.clear();
+    io::VariantRecord record;
+    while (records.size() < run.scorer.variants_at_once() && run.reader.next(record)) {
+      variants.push_back({record.contig(), record.position(), record.ref(), record.alts()});
+      records.push_back(std::move(record));
+    }
+    const auto scored = run.scorer.score(variants);
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      if (run.check_ref == CheckRef::exit && has_mismatch(scored[i])) {
+        throw core::DataError(describe_mismatch(records[i], run.fasta) +
+                              "; are both of the same genome build? (--check-ref warn scores the "
+                              "other records)");
+      }
+      tally.add(records[i], scored[i]);
+      annotate(records[i], scored[i], run.scores);
+      run.writer.write(records[i]);
+    }
+    progress.update(tally.records());
+  } while (!records.empty());
+}
+
+void say_rate(const ScoreTally& tally, std::chrono::steady_clock::time_point started) {
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  if (seconds <= 0) return;
+  const double hourly = static_cast<double>(tally.alleles()) / seconds * 3600;
+  core::log_info(core::with_commas(static_cast<std::int64_t>(hourly)) + " alleles an hour");
+}
+
+}  // namespace
+
+int run_score(const std::vector<std::string>& arguments) {
+  Options options;
+  OptionParser parser("dnabird score [options] -f REF.fa IN.vcf.gz", kDescription, kExamples);
+  parser.add("reference,f", &options.reference, "FASTA that the variants refer to, plain or bgzip");
+  parser.add("regions,r", &options.filter.regions,
+             "only these, through the index: chr1:100-200,chr2");
+  parser.add("regions-file,R", &options.filter.regions_file, "the same from a BED or tab file");
+  parser.add("targets,t", &options.filter.targets, "only these, by reading all: chr1:100-200,chr2");
+  parser.add("targets-file,T", &options.filter.targets_file, "the same from a BED or tab file");
+  parser.add("output-type,O", &options.output_type,
+             "v VCF, z VCF with bgzip, u BCF not compressed, b BCF; the output's suffix wins");
+  parser.add("scores", &options.scores,
+             "some of llr,prom,dist; left out: all that the model has heads for");
+  parser.add("check-ref", &options.check_ref,
+             "where REF differs from the FASTA: warn (no score, status REF_MISMATCH, one warning "
+             "with their number), skip (the same without the warning), exit (stop at the first)");
+  parser.add_common(&options.common, OptionParser::kModel | OptionParser::kOutput |
+                                         OptionParser::kDevice | OptionParser::kSeed);
+  parser.add_positional("IN.vcf.gz", &options.inputs, 1, 1);
+  if (!parser.parse(arguments)) return 0;
+  if (options.reference.empty()) {
+    throw core::UsageError("missing option -f REF.fa: the FASTA that the variants refer to");
+  }
+  const CheckRef check_ref = parse_check_ref(options.check_ref);
+  const std::optional<predict::ScoreSet> asked = parse_scores(options.scores);
+  parse_output_type(options.output_type);
+  const int io_threads = options.common.threads == 1 ? 1 : 2;
+
+  const auto kernels =
+      core::open_device(options.common.device, options.common.precision, options.common.threads);
+  const io::Fasta fasta(options.reference);
+  const FastaGenome genome(fasta);
+  io::VariantReader reader(options.inputs[0], options.filter, io_threads);
+  const LoadedModel loaded =
+      load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model);
+  const predict::ScoreSet scores = choose_scores(asked, loaded);
+  predict::VariantScorer scorer(*loaded.model, loaded.tokenizer, genome,
+                                {scores, options.common.batch_size});
+  io::VariantWriter writer(reader, writer_options(options, loaded, scores, fasta));
+  ScoreTally tally(fasta);
+  const auto started = std::chrono::steady_clock::now();
+  score_all({reader, writer, scorer, scores, check_ref, fasta}, tally);
+  writer.commit();
+
+  tally.warn(check_ref == CheckRef::skip ? ScoreTally::Mismatches::passed_over
+                                         : ScoreTally::Mismatches::warned_of);
+  const std::string missing = asked ? "" : describe_missing({}, loaded);
+  if (!missing.empty()) core::log_info(missing);
+  say_rate(tally, started);
+  core::log_info(tally.counts());
+  return 0;
+}
+
+}  // namespace dnabird::pipelines

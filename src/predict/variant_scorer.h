@@ -1,0 +1,95 @@
+// The effect of variants as a DNA language model sees it: three numbers for each allele.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "model/model.h"
+#include "predict/reference_genome.h"
+#include "predict/variant_allele.h"
+#include "predict/window_batcher.h"
+#include "seq/kmer_tokenizer.h"
+
+namespace dnabird::predict {
+
+/// Which numbers are wanted, or can be had.
+struct ScoreSet {
+  bool log_likelihood_ratio = true;
+  bool promoter = true;
+  bool distance = true;
+};
+
+/// What the heads of a model allow for.
+ScoreSet available_scores(const model::ModelConfig& config);
+
+/// Bases that score cuts for a model: its window_bases, or all that its positions hold. Throws
+/// DataError if that is too short to score in or too long for its positions.
+std::int64_t score_window_bases(const model::ModelConfig& config,
+                                const seq::KmerTokenizer& tokenizer);
+
+/// Numbers are there where the status is ok and they were asked for.
+struct AlleleScores {
+  AlleleStatus status = AlleleStatus::ok;
+  std::optional<float> log_likelihood_ratio, promoter, distance;
+};
+
+struct VariantScorerOptions {
+  ScoreSet scores;
+  std::int64_t batch_size = 0;  // windows run at once; 0 = chosen
+};
+
+/// Every allele is brought to its canonical writing first (seq::normalize_allele), and all else
+/// follows from that: equal alleles have equal scores, bit for bit, whatever shares a call or a
+/// batch with them. W = score_window_bases(); a window that passes an end of the contig is filled
+/// with N; "centred" windows begin (W - |ref|) / 2 bases before the allele.
+///
+/// log_likelihood_ratio: in the centred window of each haplotype every token that touches the
+/// allele is [MASK]; the haplotype's log-likelihood is the sum of log p(true token) over these,
+/// natural log, divided by the tokens that cover a base (k / stride); tokens with an unknown base
+/// are left out. Alternate minus reference, mean of both strands. (Masked marginals of Meier et al.
+/// 2021, for alleles of any length.)
+///
+/// promoter: windows lie on a grid of the contig, begins at multiples of W/6. Of the grid's windows
+/// and strands that hold the whole reference allele, those with more unknown bases than a tenth, or
+/// than the one that has fewest, left out, the one with the largest promoter log-odds is taken
+/// (ties: leftmost, forward strand), and the alternate haplotype is cut at the same begin.
+/// Log-odds of the alternate minus the reference.
+///
+/// distance: cosine distance of the mean-pooled embeddings of the centred windows of both
+/// haplotypes, nothing masked, mean of both strands.
+class VariantScorer {
+ public:
+  /// All of them must outlive the scorer. Throws DataError if a score was asked for that the model
+  /// has no head for.
+  VariantScorer(const model::Model& model, const seq::KmerTokenizer& tokenizer,
+                const ReferenceGenome& genome, const VariantScorerOptions& options);
+
+  /// Variants to hand over at once: enough to share windows and fill batches, few enough that the
+  /// windows of one call take some tens of megabytes.
+  std::size_t variants_at_once() const;
+
+  /// For each variant one entry for each ALT. Reference windows that are equal are run once, also
+  /// those of different variants. Throws DataError if the model's numbers are not finite.
+  std::vector<std::vector<AlleleScores>> score(std::span<const Variant> variants);
+
+ private:
+  /// An allele on its way, and where its scores belong.
+  struct Job {
+    ScorableAllele scorable;
+    AlleleScores* scores;
+  };
+  void score_log_likelihood_ratio(std::span<const Job> jobs) const;
+  void score_promoter(std::span<const Job> jobs) const;
+  void score_distance(std::span<const Job> jobs) const;
+
+  const seq::KmerTokenizer& tokenizer_;
+  ScoreSet scores_;
+  std::int64_t window_bases_;
+  WindowBatcher batcher_;
+  AlleleChecker checker_;
+};
+
+}  // namespace dnabird::predict

@@ -1,0 +1,70 @@
+#include "predict/variant_windows.h"
+
+#include <algorithm>
+
+#include "core/errors.h"
+#include "seq/alphabet.h"
+
+namespace dnabird::predict {
+
+namespace {
+
+constexpr std::int64_t kGridSteps = 6;      // of the grid, in a window
+constexpr std::int64_t kUnknownShare = 10;  // at most a tenth of a window
+constexpr char kHidden = '?';               // no base: its tokens are masked
+
+std::int64_t floor_to_multiple(std::int64_t value, std::int64_t step) {
+  const std::int64_t remainder = value % step;
+  return value - (remainder < 0 ? remainder + step : remainder);
+}
+
+}  // namespace
+
+std::size_t WindowTable::add(const std::string& bases) {
+  const auto [entry, is_new] = index_.try_emplace(bases, windows_.size());
+  if (is_new) windows_.push_back(tokenizer_.encode(bases));
+  return entry->second;
+}
+
+MaskedWindowTable::Place MaskedWindowTable::add(const seq::HaplotypeWindow& window) {
+  // Every token that shows one of the allele's bases is masked: with the allele hidden, equal bases
+  // are equal tokens.
+  std::string visible = window.bases;
+  std::fill(visible.begin() + window.allele_begin, visible.begin() + window.allele_end, kHidden);
+  AlleleTokens hidden = allele_tokens(tokenizer_, window);
+  const auto [entry, is_new] = index_.try_emplace(visible, windows_.size());
+  if (is_new) {
+    MaskedWindow masked{tokenizer_.encode(visible), hidden.first_row, {}};
+    std::fill_n(masked.ids.begin() + hidden.first_row, hidden.ids.size(), seq::kMask);
+    windows_.push_back(std::move(masked));
+  }
+  std::vector<Tokens>& candidates = windows_[entry->second].candidates;
+  const auto known = std::find(candidates.begin(), candidates.end(), hidden.ids);
+  const auto candidate = static_cast<std::size_t>(known - candidates.begin());
+  if (known == candidates.end()) candidates.push_back(std::move(hidden.ids));
+  return {entry->second, candidate};
+}
+
+std::vector<std::int64_t> promoter_window_begins(const ScorableAllele& scorable,
+                                                 std::int64_t n_bases) {
+  const std::int64_t step = std::max<std::int64_t>(1, n_bases / kGridSteps);
+  const std::int64_t allele_end =
+      scorable.allele.begin + static_cast<std::int64_t>(scorable.allele.ref.size());
+  std::vector<std::int64_t> begins, n_unknown;
+  for (std::int64_t begin = floor_to_multiple(allele_end - n_bases + step - 1, step);
+       begin <= scorable.allele.begin; begin += step) {
+    const std::string bases = scorable.fetch(begin, begin + n_bases);
+    begins.push_back(begin);
+    n_unknown.push_back(n_bases - std::count_if(bases.begin(), bases.end(), seq::is_acgt));
+  }
+  core::require(!begins.empty(), "no window of the grid holds an allele of a quarter of it");
+  const std::int64_t most =
+      std::max(n_bases / kUnknownShare, *std::min_element(n_unknown.begin(), n_unknown.end()));
+  std::vector<std::int64_t> kept;
+  for (std::size_t i = 0; i < begins.size(); ++i) {
+    if (n_unknown[i] <= most) kept.push_back(begins[i]);
+  }
+  return kept;
+}
+
+}  // namespace dnabird::predict
