@@ -7,9 +7,12 @@ namespace dnabird::kernels::cpu {
 
 namespace {
 
-// A tile of scores of a block of queries has so many elements where blocks are small: it stays in
-// the first cache with what it is multiplied with.
-constexpr std::int64_t kTile = 4096;
+// Keys that forward reads at once, where they are neighbours: a softmax's work for each row, as
+// large as that for 64 keys, is done once for all of them.
+constexpr std::int64_t kForwardKeys = 512;
+// Elements of a tile of scores in backward, where blocks are small: two tiles stay in the first
+// cache with what they are multiplied with.
+constexpr std::int64_t kBackwardTile = 4096;
 constexpr std::int64_t kDenseBlock = 64;
 
 /// Lists that hold every block once, in blocks of kDenseBlock.
@@ -49,13 +52,32 @@ bool is_dense(const BlockPatternView& p) {
                      [](std::int32_t m) { return m == 1; });
 }
 
-/// Calls run(args) with the pattern as it is, or in better blocks if it is dense.
+/// The context with a tier whose panels the blocks and heads fill, if there is one: vectors of half
+/// the width beat those that are half empty.
+template <class Args>
+Context fitting(const Context& context, const Args& a) {
+  const bool fits =
+      a.pattern.block_size % context.tier.panel == 0 && a.head_size % context.tier.panel == 0;
+  return {fits ? context.tier : narrower_tier(context.tier), context.threads, context.pool,
+          context.onednn};
+}
+
+/// Calls run(context, args) with the pattern as it is, or in better blocks if it is dense.
 template <class Args, class Run>
-void in_good_blocks(Args a, const Run& run) {
-  if (a.pattern.block_size >= kDenseBlock || !is_dense(a.pattern)) return run(a);
+void in_good_blocks(const Context& context, Args a, const Run& run) {
+  if (a.pattern.block_size >= kDenseBlock || !is_dense(a.pattern))
+    return run(fitting(context, a), a);
   const DenseLists lists(a.tokens);
   a.pattern = lists.view();
-  run(a);
+  run(fitting(context, a), a);
+}
+
+/// How many neighbouring blocks one product takes.
+std::int64_t blocks_at_once(const BlockAttentionArgs& a) {
+  return kForwardKeys / a.pattern.block_size;
+}
+std::int64_t blocks_at_once(const BlockAttentionGrad& a) {
+  return kBackwardTile / (a.pattern.block_size * a.pattern.block_size);
 }
 
 /// Sizes of head number `head` (of B*H). Args is BlockAttentionArgs or BlockAttentionGrad.
@@ -70,8 +92,8 @@ HeadShape shape_of(const Context& context, const Args& a, std::int64_t head) {
   s.out_stride = a.heads * a.head_size;
   s.wide_block = round_up(s.block_size, context.tier.panel);
   s.wide_head = round_up(s.head_size, context.tier.panel);
-  const std::int64_t blocks = kTile / (s.block_size * s.block_size);
-  s.most_keys = s.block_size * (s.block_size == s.wide_block && blocks > 1 ? blocks : 1);
+  const std::int64_t blocks = s.block_size == s.wide_block ? blocks_at_once(a) : 1;
+  s.most_keys = s.block_size * std::max<std::int64_t>(blocks, 1);
   return s;
 }
 
@@ -208,9 +230,9 @@ void backward_by_head(const Context& context, const BlockAttentionGrad& a) {
 
 }  // namespace
 
-void block_attention_forward(const Context& context, const BlockAttentionArgs& args) {
+void block_attention_forward(const Context& given, const BlockAttentionArgs& args) {
   if (args.batch * args.heads * args.tokens * args.head_size == 0) return;
-  in_good_blocks(args, [&](const BlockAttentionArgs& a) {
+  in_good_blocks(given, args, [](const Context& context, const BlockAttentionArgs& a) {
     constexpr std::int64_t kNear = 1 << 16;  // floats of a packed head that a cache holds
     const bool small = AttentionForward::packed_size(largest_shape(context, a)) <= kNear;
     if (small && a.batch * a.heads >= 2 * context.threads) return forward_by_head(context, a);
@@ -218,9 +240,11 @@ void block_attention_forward(const Context& context, const BlockAttentionArgs& a
   });
 }
 
-void block_attention_backward(const Context& context, const BlockAttentionGrad& args) {
+void block_attention_backward(const Context& given, const BlockAttentionGrad& args) {
   if (args.batch * args.heads * args.tokens * args.head_size == 0) return;
-  in_good_blocks(args, [&](const BlockAttentionGrad& a) { backward_by_head(context, a); });
+  in_good_blocks(given, args, [](const Context& context, const BlockAttentionGrad& a) {
+    backward_by_head(context, a);
+  });
 }
 
 }  // namespace dnabird::kernels::cpu

@@ -4,26 +4,31 @@ namespace dnabird::kernels::cpu {
 
 namespace {
 
-constexpr std::int64_t kColumns = 32;  // sums of so many columns stay in registers
-constexpr std::int64_t kRows = 64;
+constexpr std::int64_t kColumns = 512;  // sums of so many columns stay near
+constexpr std::int64_t kRows = 64;      // one float adds up so many rows at most
+
+/// sums[c] += x[r,c] over `rows` rows of `columns` <= kColumns columns
+void add_few_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, const float* x,
+                  float* sums) {
+  std::int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const float *x0 = x + r * stride, *x1 = x0 + stride, *x2 = x1 + stride, *x3 = x2 + stride;
+    for (std::int64_t c = 0; c < columns; ++c) sums[c] += (x0[c] + x1[c]) + (x2[c] + x3[c]);
+  }
+  for (; r < rows; ++r) {
+    for (std::int64_t c = 0; c < columns; ++c) sums[c] += x[r * stride + c];
+  }
+}
 
 }  // namespace
 
 void add_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, const float* x,
               float* to) {
   for (std::int64_t begin = 0; begin < rows; begin += kRows) {
-    const std::int64_t end = std::min(rows, begin + kRows);
     for (std::int64_t c0 = 0; c0 < columns; c0 += kColumns) {
       const std::int64_t count = std::min(kColumns, columns - c0);
       float sums[kColumns] = {};
-      for (std::int64_t r = begin; r < end; ++r) {
-        const float* row = x + r * stride + c0;
-        if (count == kColumns) {
-          for (std::int64_t c = 0; c < kColumns; ++c) sums[c] += row[c];
-        } else {
-          for (std::int64_t c = 0; c < count; ++c) sums[c] += row[c];
-        }
-      }
+      add_few_rows(std::min(kRows, rows - begin), count, stride, x + begin * stride + c0, sums);
       for (std::int64_t c = 0; c < count; ++c) to[c0 + c] += sums[c];
     }
   }
@@ -31,10 +36,15 @@ void add_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, cons
 
 void add_column_sums(const Context& context, std::int64_t rows, std::int64_t columns,
                      const float* x, float* sums) {
-  for_each_piece(context, columns, rows * columns < kPiece ? columns : 64,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   add_rows(rows, end - begin, columns, x + begin, sums + begin);
-                 });
+  // By rows, since memory is read fastest in its order; the pieces' sums are added in order.
+  const std::int64_t piece = 2 * kRows, pieces = (rows + piece - 1) / piece;
+  const PoolArray parts(context.pool, pieces * columns);
+  std::fill_n(parts.data(), pieces * columns, 0.0f);
+  for_each_piece(context, rows, piece, [&](std::int64_t begin, std::int64_t end) {
+    add_rows(end - begin, columns, columns, x + begin * columns,
+             parts.data() + begin / piece * columns);
+  });
+  add_rows(pieces, columns, columns, parts.data(), sums);
 }
 
 }  // namespace dnabird::kernels::cpu

@@ -1,5 +1,7 @@
 #include "kernels/cpu/linear_tiles.h"
 
+#include "kernels/cpu/column_sums.h"
+
 namespace dnabird::kernels::cpu {
 
 namespace {
@@ -121,19 +123,7 @@ void weight_gradient(const Context& context, const LinearGrad& a, const WeightTa
   }
 }
 
-}  // namespace
-
-void linear_rows_by_tiles(const Context& context, const LinearArgs& a) {
-  product_with(context, a.rows, floats(a.x), floats(a.w), Side::transposed, {a.in, a.out, 0, {}},
-               floats(a.bias), floats(a.y));
-}
-
-void linear_dx_by_tiles(const Context& context, const LinearGrad& a) {
-  product_with(context, a.rows, floats(a.dy), floats(a.w), Side::as_it_is, {a.out, a.in, 0, {}},
-               nullptr, floats(a.dx));
-}
-
-void linear_dw_by_tiles(const Context& context, const LinearGrad& a) {
+void weight_gradients(const Context& context, const LinearGrad& a) {
   const std::int64_t tile = context.tier.tile_rows;
   const std::int64_t groups = (a.in + kColumns - 1) / kColumns;
   const std::int64_t share = a.out * groups / (3 * context.threads) + 1;
@@ -151,6 +141,22 @@ void linear_dw_by_tiles(const Context& context, const LinearGrad& a) {
     t.right = t.left + left;
     weight_gradient(context, a, t);
   });
+}
+
+}  // namespace
+
+void linear_forward_by_tiles(const Context& context, const LinearArgs& a) {
+  product_with(context, a.rows, floats(a.x), floats(a.w), Side::transposed, {a.in, a.out, 0, {}},
+               floats(a.bias), floats(a.y));
+}
+
+void linear_backward_by_tiles(const Context& context, const LinearGrad& a) {
+  if (a.dx) {
+    product_with(context, a.rows, floats(a.dy), floats(a.w), Side::as_it_is, {a.out, a.in, 0, {}},
+                 nullptr, floats(a.dx));
+  }
+  if (a.dw) weight_gradients(context, a);
+  if (a.dbias) add_column_sums(context, a.rows, a.out, floats(a.dy), floats(a.dbias));
 }
 
 }  // namespace dnabird::kernels::cpu

@@ -6,11 +6,9 @@
 
 namespace dnabird::kernels::cpu {
 
-/// y = x w^T + bias
-void linear_rows_by_tiles(const Context& context, const LinearArgs& args);
-/// dx = dy w
-void linear_dx_by_tiles(const Context& context, const LinearGrad& args);
-/// dw += dy^T x
-void linear_dw_by_tiles(const Context& context, const LinearGrad& args);
+/// y = x w^T + bias; rows > 0
+void linear_forward_by_tiles(const Context& context, const LinearArgs& args);
+/// dx = dy w; dw += dy^T x; dbias += column sums of dy; rows > 0
+void linear_backward_by_tiles(const Context& context, const LinearGrad& args);
 
 }  // namespace dnabird::kernels::cpu

@@ -46,4 +46,9 @@ const Tier& pick_tier() {
   return *baseline_tier();
 }
 
+const Tier& narrower_tier(const Tier& tier) {
+  // Every processor with AVX-512 has AVX2.
+  return &tier == avx512_tier() && avx2_tier() ? *avx2_tier() : tier;
+}
+
 }  // namespace dnabird::kernels::cpu

@@ -83,6 +83,9 @@ struct Tier {
 /// none that this processor runs.
 const Tier& pick_tier();
 
+/// The one with vectors of half the width; the tier itself where there is none.
+const Tier& narrower_tier(const Tier& tier);
+
 /// The tiers of this build; null where it was not compiled in.
 const Tier* baseline_tier();
 const Tier* avx2_tier();

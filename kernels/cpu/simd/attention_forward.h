@@ -24,15 +24,13 @@ inline float softmax_row(float* tile, std::int64_t keys, float scale, float bias
   for (std::int64_t j = keys; j < vectors * kLanes; ++j) tile[j] = tile[0];
   Vec tops = broadcast(row_top);
   for (std::int64_t j = 0; j < vectors; ++j) {
-    const Vec score = load(tile + j * kLanes) * scale + bias;
-    store(tile + j * kLanes, score);
-    tops = maximum(tops, score);
+    tops = maximum(tops, load(tile + j * kLanes) * scale + bias);
   }
   const float top = horizontal_maximum(tops);
   const float shrink = row_top == top ? 1.0f : exp2_to_zero(broadcast(row_top - top))[0];
   Vec sum = load(row_sum) * shrink;
   for_vectors(keys, [&](std::int64_t j, auto lanes) {
-    const Vec p = exp2_to_zero(load(tile + j) - top);
+    const Vec p = exp2_to_zero(load(tile + j) * scale + (bias - top));
     store(tile + j, p);
     sum += lanes.keep(p);
   });
