@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/errors.h"
 #include "core/rng.h"
@@ -25,6 +26,20 @@ std::uint64_t hash_of(const std::string& name) {
   std::uint64_t hash = 14695981039346656037ull;
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   return hash;
+}
+
+/// Sines and cosines of the position, wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017,
+/// section 3.5), at the scale of the other embeddings: attention by distance is then there to be
+/// found from the start, where random rows have to learn it position by position.
+void fill_with_waves(std::int64_t channels, double scale, std::vector<float>& rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::int64_t position = static_cast<std::int64_t>(i) / channels;
+    const std::int64_t channel = static_cast<std::int64_t>(i) % channels;
+    const double exponent = static_cast<double>(channel / 2 * 2) / static_cast<double>(channels);
+    const double angle = static_cast<double>(position) / std::pow(10000.0, exponent);
+    const double wave = channel % 2 == 0 ? std::sin(angle) : std::cos(angle);
+    rows[i] = static_cast<float>(scale * std::sqrt(2.0) * wave);
+  }
 }
 
 const DevicePattern& pattern_of(const std::vector<std::shared_ptr<const DevicePattern>>& patterns,
@@ -71,6 +86,9 @@ void Model::initialize(const std::string& name, std::uint64_t seed) {
   }
   if (ends_with(name, "word_embeddings.weight")) {
     std::fill(values.begin(), values.begin() + config_.channels, 0.0f);
+  }
+  if (ends_with(name, "position_embeddings.weight")) {
+    fill_with_waves(config_.channels, config_.initializer_range, values);
   }
   value.set(std::span<const float>(values));
 }

@@ -97,6 +97,17 @@ TEST_F(ParametersTest, InitialValuesAreOfTheirKindAndSeed) {
       EXPECT_THAT(values, ::testing::Each(1.0)) << parameter.name;
     } else if (parameter.name.ends_with("bias")) {
       EXPECT_THAT(values, ::testing::Each(0.0)) << parameter.name;
+    } else if (parameter.name.ends_with("position_embeddings.weight")) {
+      for (std::int64_t i = 0; i < parameter.shape[0]; ++i) {
+        for (std::int64_t c = 0; c < config.channels; c += 2) {
+          const double n = static_cast<double>(config.channels);
+          const double angle =
+              static_cast<double>(i) * std::pow(10000.0, -static_cast<double>(c) / n);
+          const double scale = 0.02 * std::sqrt(2.0);
+          EXPECT_NEAR(values[i * config.channels + c], scale * std::sin(angle), 1e-8);
+          EXPECT_NEAR(values[i * config.channels + c + 1], scale * std::cos(angle), 1e-8);
+        }
+      }
     } else {
       EXPECT_NE(values, other.parameters().value(parameter.name).to_doubles()) << parameter.name;
       EXPECT_NEAR(sum / all, 0, 5 * 0.02 / std::sqrt(all)) << parameter.name;
