@@ -52,8 +52,9 @@ float Reader::value_of(const std::string& text, const std::string& column,
   if (text.empty() || text == "NA") return std::numeric_limits<float>::quiet_NaN();
   const std::optional<double> value = core::parse_double(text);
   const bool is_label = options.task == HeadTask::multi_label;
-  if (!value || std::isinf(*value)) {
-    throw DataError(where(csv) + ": '" + text + "' in column '" + column + "' is not a number");
+  if (!value || std::abs(*value) > std::numeric_limits<float>::max()) {
+    throw DataError(where(csv) + ": '" + core::printable(text) + "' in column '" + column +
+                    "' is not a number of single precision");
   }
   if (is_label && !std::isnan(*value) && *value != 0 && *value != 1) {
     throw DataError(where(csv) + ": '" + text + "' in column '" + column +
@@ -106,7 +107,7 @@ std::vector<std::string> find_classes(const LabelledData& data,
       return value && !std::isnan(*value) && !class_number(text);
     });
     if (odd != texts.end()) {
-      throw DataError(data.where(odd - texts.begin()) + ": label '" + *odd +
+      throw DataError(data.where(odd - texts.begin()) + ": label '" + core::printable(*odd) +
                       "' is not a class; expected whole numbers from 0, or names");
     }
     return {names.begin(), names.end()};
@@ -141,8 +142,9 @@ void number_labels(LabelledData& data, const std::vector<std::string>& texts) {
     } else if (!named_by_number && number && *number < classes) {
       data.labels.push_back(static_cast<std::int32_t>(*number));
     } else {
-      throw DataError(data.where(static_cast<std::int64_t>(row)) + ": label '" + texts[row] +
-                      "' is none of the classes " + core::join(data.targets, ", ") +
+      throw DataError(data.where(static_cast<std::int64_t>(row)) + ": label '" +
+                      core::printable(texts[row]) + "' is none of the classes " +
+                      core::join(data.targets, ", ") +
                       (named_by_number ? "" : ", nor the number of one"));
     }
   }

@@ -3,6 +3,7 @@
 #include <cctype>
 
 #include "core/errors.h"
+#include "core/text.h"
 #include "seq/alphabet.h"
 
 namespace dnabird::data {
@@ -15,7 +16,7 @@ std::string sequence_of_field(const std::string& field, const io::CsvReader& rea
   if (field.empty()) throw core::DataError(where(reader) + ": the sequence is empty");
   for (const char c : field) {
     if (std::isalpha(static_cast<unsigned char>(c)) || c == '-' || c == '*' || c == '.') continue;
-    throw core::DataError(where(reader) + ": '" + std::string(1, c) +
+    throw core::DataError(where(reader) + ": '" + core::printable({&c, 1}) +
                           "' in the sequence; expected letters of bases");
   }
   return seq::normalize(field);

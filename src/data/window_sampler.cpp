@@ -15,6 +15,9 @@ namespace {
 // Streams of the generator, so that unrelated draws share no words.
 constexpr std::uint64_t kEpochStream = 0x77696e646f77, kDrawStream = 0x64726177;
 
+// Epochs that may hold no window, by the offsets that they draw, before a source is given up.
+constexpr std::int64_t kFirstEpochs = 64;
+
 }  // namespace
 
 std::int64_t SequenceSource::n_bases() const {
@@ -35,7 +38,7 @@ WindowSampler::WindowSampler(std::vector<SequenceSource> sources, WindowOptions 
   epochs_.resize(sources_.size());
   double total = 0;
   for (std::size_t s = 0; s < sources_.size(); ++s) {
-    start_epoch(s, 0);
+    start_first_epoch(s);
     double weight = 0;
     for (const Window& window : epochs_[s].windows) weight += window.length;
     if (!options_.weights.empty()) weight = options_.weights[s];
@@ -47,7 +50,15 @@ WindowSampler::WindowSampler(std::vector<SequenceSource> sources, WindowOptions 
   for (double& c : cumulative_) c /= total;
 }
 
-void WindowSampler::start_epoch(std::size_t source, std::int64_t number) {
+void WindowSampler::start_first_epoch(std::size_t source) {
+  for (std::int64_t number = 0; number < kFirstEpochs; ++number) {
+    if (start_epoch(source, number)) return;
+  }
+  throw core::DataError("'" + sources_[source].path + "' has no window of " +
+                        std::to_string(options_.least) + " or more bases with enough A C G T");
+}
+
+bool WindowSampler::start_epoch(std::size_t source, std::int64_t number) {
   core::Rng rng(options_.seed, core::mix(kEpochStream, source, static_cast<std::uint64_t>(number)));
   std::vector<Window>& windows = epochs_[source].windows;
   windows.clear();
@@ -65,12 +76,9 @@ void WindowSampler::start_epoch(std::size_t source, std::int64_t number) {
       windows.push_back({static_cast<std::int32_t>(i), begin, static_cast<std::int32_t>(size)});
     }
   }
-  if (windows.empty()) {
-    throw core::DataError("'" + sources_[source].path + "' has no window of " +
-                          std::to_string(options_.least) + " or more bases with enough A C G T");
-  }
   rng.shuffle(windows);
   epochs_[source].place = {number, 0};
+  return !windows.empty();
 }
 
 std::string WindowSampler::next() {
@@ -79,7 +87,8 @@ std::string WindowSampler::next() {
   const auto source = static_cast<std::size_t>(drawn - cumulative_.begin());
   Epoch& epoch = epochs_[source];
   if (epoch.place.position == static_cast<std::int64_t>(epoch.windows.size())) {
-    start_epoch(source, epoch.place.epoch + 1);
+    // An offset that suits the first epoch comes again, so this ends.
+    while (!start_epoch(source, epoch.place.epoch + 1)) continue;
   }
   const Window& window = epoch.windows[epoch.place.position++];
   ++drawn_;
@@ -102,7 +111,7 @@ void WindowSampler::restore(const State& state) {
   for (std::size_t s = 0; s < sources_.size(); ++s) {
     const EpochOrder::Place& place = state.places[s];
     start_epoch(s, place.epoch);
-    if (place.position < 0 ||
+    if (place.epoch < 0 || place.position < 0 ||
         place.position > static_cast<std::int64_t>(epochs_[s].windows.size())) {
       throw core::DataError("the checkpoint is of another '" + sources_[s].path + "'");
     }

@@ -61,7 +61,10 @@ class WindowSampler {
     std::vector<Window> windows;  // shuffled
     EpochOrder::Place place;
   };
-  void start_epoch(std::size_t source, std::int64_t number);
+  /// The first epoch that holds a window. Throws DataError if there is none.
+  void start_first_epoch(std::size_t source);
+  /// Cuts and shuffles the windows of an epoch; false if there is none with enough A C G T.
+  bool start_epoch(std::size_t source, std::int64_t number);
 
   std::vector<SequenceSource> sources_;
   WindowOptions options_;

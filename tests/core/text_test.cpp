@@ -49,6 +49,16 @@ TEST(Text, Join) {
   EXPECT_EQ(join({"a", "", "b"}, ", "), "a, , b");
 }
 
+TEST(Text, PrintableHasOneLine) {
+  EXPECT_EQ(printable("ACGT N"), "ACGT N");
+  EXPECT_EQ(printable("a\nb\tc\rd"), "a\\nb\\tc\\rd");
+  EXPECT_EQ(printable(std::string_view("\0\x1b\x7f", 3)), "\\x00\\x1b\\x7f");
+  EXPECT_EQ(printable("\u00e9"), "\u00e9");
+  EXPECT_EQ(printable(""), "");
+  EXPECT_EQ(printable(std::string(60, 'A')), std::string(60, 'A'));
+  EXPECT_EQ(printable(std::string(61, 'A')), std::string(60, 'A') + "...");
+}
+
 TEST(Text, WithCommas) {
   EXPECT_EQ(with_commas(0), "0");
   EXPECT_EQ(with_commas(999), "999");
