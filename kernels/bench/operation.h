@@ -45,8 +45,13 @@ struct Case {
 /// double on the same floats; the worst output counts. NaN and infinity count as infinitely far.
 double relative_error(const Operation& op, KernelSet& device, KernelSet& reference);
 
+enum class Clock {
+  wall,
+  processor  // of all threads: for one thread, beside other work
+};
+
 /// Seconds of one run: the fastest of at least five, and of at least 0.2 s. What else runs on the
 /// machine only ever adds.
-double seconds(const Operation& op, KernelSet& device);
+double seconds(const Operation& op, KernelSet& device, Clock clock);
 
 }  // namespace dnabird::kernels::bench
