@@ -62,18 +62,36 @@ struct Options {
   std::vector<std::string> inputs;
 };
 
+void declare(OptionParser& parser, Options& o) {
+  parser.add("reference,f", &o.reference, "FASTA that the variants refer to, plain or bgzip");
+  parser.add("regions,r", &o.filter.regions, "only these, through the index: chr1:100-200,chr2");
+  parser.add("regions-file,R", &o.filter.regions_file, "the same from a BED or tab file");
+  parser.add("targets,t", &o.filter.targets, "only these, by reading all: chr1:100-200,chr2");
+  parser.add("targets-file,T", &o.filter.targets_file, "the same from a BED or tab file");
+  parser.add("output-type,O", &o.output_type,
+             "v VCF, z VCF with bgzip, u BCF not compressed, b BCF; the output's suffix wins");
+  parser.add("scores", &o.scores,
+             "some of llr,prom,dist; left out: all that the model has heads for");
+  parser.add("check-ref", &o.check_ref,
+             "where REF differs from the FASTA: warn (no score, status REF_MISMATCH, one warning "
+             "with their number), skip (the same without the warning), exit (stop at the first)");
+  parser.add_common(&o.common, OptionParser::kModel | OptionParser::kOutput |
+                                   OptionParser::kDevice | OptionParser::kSeed);
+  parser.add_positional("IN.vcf.gz", &o.inputs, 1, 1);
+}
+
 CheckRef parse_check_ref(const std::string& text) {
   if (text == "warn") return CheckRef::warn;
   if (text == "exit") return CheckRef::exit;
   if (text == "skip") return CheckRef::skip;
-  throw core::UsageError("--check-ref " + text + ": expected warn, exit or skip");
+  throw core::UsageError("--check-ref '" + text + "': expected warn, exit or skip");
 }
 
 char parse_output_type(const std::string& text) {
   if (text.empty()) return 0;
   if (text.size() == 1 && std::string("vzub").find(text[0]) != std::string::npos) return text[0];
-  throw core::UsageError("-O " + text +
-                         ": expected v (VCF), z (VCF, bgzip), u (BCF, not compressed) or b (BCF)");
+  throw core::UsageError("-O '" + text +
+                         "': expected v (VCF), z (VCF, bgzip), u (BCF, not compressed) or b (BCF)");
 }
 
 /// None: all that the model allows for.
@@ -120,47 +138,53 @@ predict::ScoreSet choose_scores(const std::optional<predict::ScoreSet>& asked,
   return *asked;
 }
 
+/// Of bgzip; one is ahead of what the scorer needs.
+int io_threads(const Options& options) { return options.common.threads == 1 ? 1 : 2; }
+
+std::vector<io::InfoField> info_fields(const predict::ScoreSet& scores, std::int64_t window) {
+  const std::string bases = std::to_string(window) + " bases";
+  std::vector<io::InfoField> fields;
+  if (scores.log_likelihood_ratio) {
+    fields.push_back({"DNABIRD_LLR", "A", "Float",
+                      "Log-likelihood of the alternate over the reference allele: natural log, sum "
+                      "over the tokens that touch the allele, all of them masked in a window of " +
+                          bases +
+                          " around it, divided by the tokens that cover a base, mean of both "
+                          "strands; negative: the alternate is less plausible"});
+  }
+  if (scores.promoter) {
+    fields.push_back(
+        {"DNABIRD_PROM", "A", "Float",
+         "Change of the promoter log-odds (natural log), alternate minus reference, in "
+         "the window of " +
+             bases +
+             " and on the strand with the largest log-odds of those that hold the "
+             "reference allele and begin at a multiple of a sixth of a window"});
+  }
+  if (scores.distance) {
+    fields.push_back(
+        {"DNABIRD_DIST", "A", "Float",
+         "Cosine distance of the mean-pooled embeddings of both haplotypes in a window "
+         "of " +
+             bases + " around the allele, mean of both strands"});
+  }
+  fields.push_back({"DNABIRD_STATUS", "A", "String",
+                    "OK, or why the allele has no score: REF_MISMATCH, NO_CONTIG, SYMBOLIC, "
+                    "TOO_LONG (more than a quarter of a window), N_RICH (the allele or more than a "
+                    "tenth of the window is not A C G T), OUT_OF_RANGE"});
+  return fields;
+}
+
 io::VariantWriterOptions writer_options(const Options& options, const LoadedModel& loaded,
                                         const predict::ScoreSet& scores, const io::Fasta& fasta) {
   io::VariantWriterOptions result;
   result.path = options.common.output;
   result.format = parse_output_type(options.output_type);
-  result.threads = options.common.threads == 1 ? 1 : 2;
-  const std::string bases =
-      std::to_string(predict::score_window_bases(loaded.model->config(), loaded.tokenizer));
-  if (scores.log_likelihood_ratio) {
-    result.info.push_back(
-        {"DNABIRD_LLR", "A", "Float",
-         "Log-likelihood of the alternate over the reference allele: natural log, tokens of the "
-         "allele masked in a window of " +
-             bases +
-             " bases around it, sum over them divided by the "
-             "tokens that cover a base, mean of both strands; negative = the alternate is less "
-             "plausible"});
-  }
-  if (scores.promoter) {
-    result.info.push_back(
-        {"DNABIRD_PROM", "A", "Float",
-         "Change of the promoter log-odds (natural log), alternate minus reference, in the window "
-         "of " +
-             bases +
-             " bases and on the strand that hold the reference allele and have the "
-             "largest log-odds on the reference; windows begin at multiples of a sixth of that"});
-  }
-  if (scores.distance) {
-    result.info.push_back(
-        {"DNABIRD_DIST", "A", "Float",
-         "Cosine distance of the mean-pooled embeddings of the reference and the alternate "
-         "haplotype in a window of " +
-             bases + " bases around the allele, mean of both strands"});
-  }
-  result.info.push_back(
-      {"DNABIRD_STATUS", "A", "String",
-       "OK, or why the allele has no score: REF_MISMATCH, NO_CONTIG, SYMBOLIC, TOO_LONG (more than "
-       "a quarter of the window), N_RICH (the allele or a tenth of the window is not A C G T), "
-       "OUT_OF_RANGE"});
+  result.threads = io_threads(options);
+  result.info =
+      info_fields(scores, predict::score_window_bases(loaded.model->config(), loaded.tokenizer));
   result.lines = {"##dnabirdVersion=" + std::string(kVersion), "##dnabirdCommand=" + command_line(),
-                  "##dnabirdModel=" + loaded.name + " sha256:" + loaded.sha256,
+                  "##dnabirdModel=" + loaded.name + " sha256=" + loaded.sha256,
                   "##dnabirdSeed=" + std::to_string(options.common.seed)};
   for (const std::string& contig : fasta.contigs()) {
     result.contigs.push_back({contig, fasta.length(contig)});
@@ -244,41 +268,30 @@ void say_rate(const ScoreTally& tally, std::chrono::steady_clock::time_point sta
 int run_score(const std::vector<std::string>& arguments) {
   Options options;
   OptionParser parser("dnabird score [options] -f REF.fa IN.vcf.gz", kDescription, kExamples);
-  parser.add("reference,f", &options.reference, "FASTA that the variants refer to, plain or bgzip");
-  parser.add("regions,r", &options.filter.regions,
-             "only these, through the index: chr1:100-200,chr2");
-  parser.add("regions-file,R", &options.filter.regions_file, "the same from a BED or tab file");
-  parser.add("targets,t", &options.filter.targets, "only these, by reading all: chr1:100-200,chr2");
-  parser.add("targets-file,T", &options.filter.targets_file, "the same from a BED or tab file");
-  parser.add("output-type,O", &options.output_type,
-             "v VCF, z VCF with bgzip, u BCF not compressed, b BCF; the output's suffix wins");
-  parser.add("scores", &options.scores,
-             "some of llr,prom,dist; left out: all that the model has heads for");
-  parser.add("check-ref", &options.check_ref,
-             "where REF differs from the FASTA: warn (no score, status REF_MISMATCH, one warning "
-             "with their number), skip (the same without the warning), exit (stop at the first)");
-  parser.add_common(&options.common, OptionParser::kModel | OptionParser::kOutput |
-                                         OptionParser::kDevice | OptionParser::kSeed);
-  parser.add_positional("IN.vcf.gz", &options.inputs, 1, 1);
+  declare(parser, options);
   if (!parser.parse(arguments)) return 0;
+  // What a user can have mistyped comes before files are opened.
   if (options.reference.empty()) {
-    throw core::UsageError("missing option -f REF.fa: the FASTA that the variants refer to");
+    throw core::UsageError("missing option --reference (-f): the FASTA that the variants refer to");
+  }
+  if (options.common.batch_size < 0) {
+    throw core::UsageError("--batch-size " + std::to_string(options.common.batch_size) +
+                           ": expected 1 or more, or 0 (chosen)");
   }
   const CheckRef check_ref = parse_check_ref(options.check_ref);
   const std::optional<predict::ScoreSet> asked = parse_scores(options.scores);
   parse_output_type(options.output_type);
-  const int io_threads = options.common.threads == 1 ? 1 : 2;
-
   const auto kernels =
       core::open_device(options.common.device, options.common.precision, options.common.threads);
-  const io::Fasta fasta(options.reference);
-  const FastaGenome genome(fasta);
-  io::VariantReader reader(options.inputs[0], options.filter, io_threads);
   const LoadedModel loaded =
       load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model);
   const predict::ScoreSet scores = choose_scores(asked, loaded);
+
+  const io::Fasta fasta(options.reference);
+  const FastaGenome genome(fasta);
   predict::VariantScorer scorer(*loaded.model, loaded.tokenizer, genome,
                                 {scores, options.common.batch_size});
+  io::VariantReader reader(options.inputs[0], options.filter, io_threads(options));
   io::VariantWriter writer(reader, writer_options(options, loaded, scores, fasta));
   ScoreTally tally(fasta);
   const auto started = std::chrono::steady_clock::now();

@@ -16,7 +16,8 @@ using seq::HaplotypeWindow;
 
 namespace {
 
-constexpr std::int64_t kMostVariants = 256;
+// Neighbours that share windows, yet few seconds from one sign of progress to the next.
+constexpr std::int64_t kMostVariants = 64;
 // An allele may need some twenty windows; this bounds what the windows of a call take.
 constexpr std::int64_t kBasesAtOnce = 1 << 18;
 constexpr std::int64_t kFewestKmers = 4;  // in a window
