@@ -59,10 +59,10 @@ class LinearBytes : public DeviceTest {
 
 TEST_P(LinearBytes, rows_have_the_same_bytes_for_every_number_of_rows) {
   for (const Sizes& sizes : {Sizes{128, 40}, {40, 128}, {7, 5}, {1, 3}, {3, 1}}) {
-    const std::int64_t most = 600;
+    const std::int64_t most = 330;
     const Layer l = layer(sizes, most);
     const Arrays whole = run(*kernels_, l, most);
-    for (std::int64_t rows = 1; rows < most; rows += rows < 66 ? 1 : 37) {
+    for (std::int64_t rows = 1; rows < most; rows += rows < 34 ? 1 : 29) {
       expect_same_rows(run(*kernels_, l, rows), whole, l, rows);
     }
   }
