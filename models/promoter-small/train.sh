@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Makes the model that ships: draws negatives, pretrains, fine-tunes.
+#   bash models/promoter-small/train.sh DATA WORK
+# DATA holds the training data (folders promoter_300bp, genome, promoter_annotation, ...); WORK gets what
+# is made, the model in WORK/promoter-small. A run that was interrupted goes on where it was. What shares a
+# 24-mer with the dev set, on either strand, is left out of all training. Needs a built dnabird (or
+# DNABIRD=binary) and Python 3; evaluate.sh measures the result.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+dnabird=${DNABIRD:-$here/../../build/dnabird}
+if [ $# -ne 2 ]; then
+  sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+  exit 2
+fi
+mkdir -p "$2"
+# Paths below are relative, so that the model's provenance names no machine.
+dnabird=$(realpath "$dnabird")
+ln -sfn "$(realpath "$1")" "$2/data"
+cp "$here/architecture.json" "$2"
+cd "$2"
+
+# whole FILE: standard input becomes FILE when all of it has come.
+whole() { gzip -n >"$1.part" && mv "$1.part" "$1"; }
+# resume FOLDER: --resume if a run has left a checkpoint there.
+resume() { if [ -e "$1/checkpoint.safetensors" ]; then echo --resume; fi; }
+
+genome=data/genome
+dev=data/promoter_300bp/dev.csv.gz
+train=data/promoter_300bp/train.csv.gz
+
+# Promoters of every task's train set, once each, without labels.
+{
+  echo sequence
+  for task in promoter_300bp promoter_substituted_300bp promoter_random_substituted_300bp \
+    promoter_tata_300bp; do
+    zcat "data/$task/train.csv.gz" | awk -F, 'NR > 1 && $2 == 1 { print $1 }'
+  done | LC_ALL=C sort -u
+} | whole promoters.csv.gz
+
+python3 "$here/make_negatives.py" --train $train --dev $dev \
+  --genome $genome/hg38_chr1_6mb.fa.gz $genome/hg38_chr2_2mb.fa.gz \
+  $genome/hg19_chr22_blocks.fa.gz \
+  --start-sites data/promoter_annotation/hg38_chr1_6mb.tss.bed \
+  data/promoter_annotation/hg19_chr22_blocks.tss.bed \
+  --per-promoter 2 --windows 9000 --seed 1 | whole negatives.csv.gz
+
+if [ ! -e pretrained/config.json ]; then
+  "$dnabird" pretrain --architecture architecture.json -o pretrained --window 300 \
+    --dev $dev --steps 4000 --eval-every 500 --batch-size 32 --lr 1e-3 --schedule cosine \
+    --mask-fraction 0.2 --mask-least 3 --mask-most 9 --weights 4,1,1,1,1,1,1 --seed 1 \
+    $(resume pretrained) promoters.csv.gz $genome/human_contigs.fa.gz \
+    $genome/hg38_chr1_6mb.fa.gz $genome/hg38_chr2_2mb.fa.gz $genome/hg19_chr22_blocks.fa.gz \
+    $genome/human_clones.fa.gz $genome/vertebrates_ENm001_ENm002.fa.gz
+fi
+
+if [ ! -e promoter-small/config.json ]; then
+  "$dnabird" finetune -m pretrained --task promoter --train $train \
+    --train negatives.csv.gz --dev $dev --drop-shared --class-weights balanced \
+    --window 300 --tss-offset 249 --epochs 12 --batch-size 32 --lr 5e-4 --schedule cosine \
+    --average 0.999 --masked-lm-weight 0.2 --mask-fraction 0.2 --mask-least 3 --mask-most 9 \
+    --eval-every 1200 --seed 1 -o promoter-small $(resume promoter-small)
+fi
