@@ -13,7 +13,7 @@ namespace dnabird::pipelines {
 struct LoadedModel {
   std::unique_ptr<model::Model> model;
   seq::KmerTokenizer tokenizer;
-  std::string name;    // last part of the folder's path
+  std::string name;  // last part of the folder's path
   std::string path;
   std::string sha256;  // of model.safetensors
 };

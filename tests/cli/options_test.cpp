@@ -94,7 +94,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Mistake{{"tokenize", "--kmer", "three", "a.fa"}, {"--kmer: 'three' is not a whole number"}},
         Mistake{{"tokenize", "--kmer", "3.5", "a.fa"}, {"--kmer: '3.5' is not a whole number"}},
-        Mistake{{"tokenize", "--kmer", "99999999999", "a.fa"}, {"--kmer: 99999999999 is too large"}},
+        Mistake{{"tokenize", "--kmer", "99999999999", "a.fa"},
+                {"--kmer: 99999999999 is too large"}},
         Mistake{{"tokenize", "--kmer", "9", "a.fa"}, {"k"}},
         Mistake{{"tokenize", "--kmer", "4", "--stride", "2", "a.fa"}, {"stride"}},
         Mistake{{"tokenize", "--stride", "2", "a.fa"}, {"--stride needs --kmer"}},
