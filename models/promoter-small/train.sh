@@ -56,7 +56,7 @@ fi
 if [ ! -e promoter-small/config.json ]; then
   "$dnabird" finetune -m pretrained --task promoter --train $train \
     --train negatives.csv.gz --dev $dev --drop-shared --class-weights balanced \
-    --window 300 --tss-offset 249 --epochs 12 --batch-size 32 --lr 5e-4 --schedule cosine \
+    --window 300 --tss-offset 249 --epochs 10 --batch-size 32 --lr 5e-4 --schedule cosine \
     --average 0.999 --masked-lm-weight 0.2 --mask-fraction 0.2 --mask-least 3 --mask-most 9 \
     --eval-every 1200 --seed 1 -o promoter-small $(resume promoter-small)
 fi
