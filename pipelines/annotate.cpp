@@ -39,24 +39,26 @@ constexpr const char* kDescription =
 
 constexpr const char* kExamples =
     "  dnabird annotate genome.fa.gz -o promoters.bed\n"
-    "  dnabird annotate -r chr20:1,000,001-2,000,000 --threshold 0.99 genome.fa.gz\n"
+    "  dnabird annotate -r chr20:1,000,001-2,000,000 --threshold 0.999 genome.fa.gz\n"
     "  samtools faidx genome.fa chr20 | dnabird annotate - -o chr20.bed.gz";
 
 struct Options {
   CommonOptions common;
   std::int64_t stride = 0;
-  double threshold = 0.9;
+  double threshold = 0.99;  // along a genome promoters are rarer than in what heads learn from
   std::string regions, regions_file;
   std::vector<std::string> inputs;
 };
 
 void declare(OptionParser& parser, Options& o) {
-  parser.add("threshold", &o.threshold, "least probability of a promoter");
+  parser.add("threshold", &o.threshold,
+             "least probability of a promoter; heads learn from about as many promoters as others, "
+             "along a genome they are rare: a low threshold calls far too many");
   parser.add("stride", &o.stride, "bases from one window to the next; 0 = a twelfth of a window");
   parser.add("regions,r", &o.regions, "chr1:1001-2000,chr2: only there (needs an index)");
   parser.add("regions-file,R", &o.regions_file, "the same from a BED file");
-  parser.add_common(&o.common,
-                    OptionParser::kModel | OptionParser::kOutput | OptionParser::kDevice);
+  parser.add_common(&o.common, OptionParser::kModel | OptionParser::kOutput |
+                                   OptionParser::kDevice | OptionParser::kSeed);
   parser.add_positional("GENOME.fa", &o.inputs, 1, 1);
 }
 
@@ -99,6 +101,7 @@ std::string header(const Options& options, const LoadedModel& loaded,
                    const predict::ScanOptions& scan) {
   return "#dnabird=" + std::string(kVersion) + "\n#command=" + command_line() +
          "\n#model=" + loaded.name + " sha256=" + loaded.sha256 +
+         "\n#seed=" + std::to_string(options.common.seed) +
          "\n#window=" + std::to_string(scan.rules.window) +
          " tss_offset=" + std::to_string(scan.rules.tss_offset) +
          " stride=" + std::to_string(scan.stride) +

@@ -66,11 +66,17 @@ struct WindowBits {
   }
 };
 
-/// Each window masked in one way; every span is hidden by [MASK], so that nothing can be read off.
-WindowBits run_model(const LoadedModel& loaded, const std::vector<Window>& windows,
-                     std::int64_t batch_size) {
+/// Every span is hidden by [MASK], so that nothing can be read off.
+seq::MaskingOptions measured_masking() {
   seq::MaskingOptions masking;
   masking.replace_mask = 1;
+  return masking;
+}
+
+/// Each window masked in one way.
+WindowBits run_model(const LoadedModel& loaded, const std::vector<Window>& windows,
+                     std::int64_t batch_size) {
+  const seq::MaskingOptions masking = measured_masking();
   const predict::WindowBatcher batcher(*loaded.model, batch_size);
   core::Progress progress("evaluate", "windows", static_cast<std::int64_t>(windows.size()));
   WindowBits result;
@@ -153,6 +159,11 @@ void evaluate_masked_lm(const EvaluateOptions& options, const LoadedModel& loade
   for (const Window& window : windows) sequences.push_back(window.bases);
   report.provenance.push_back("data=" + core::join(options.data, ",") +
                               " windows=" + std::to_string(windows.size()));
+  const seq::MaskingOptions masking = measured_masking();
+  report.provenance.push_back("hidden=" + format_number(masking.fraction) +
+                              " of the tokens, in spans of " +
+                              std::to_string(masking.min_hidden_bases) + " to " +
+                              std::to_string(masking.max_hidden_bases) + " bases");
   report_shared(options.train, sequences, report);
   const WindowBits bits = run_model(loaded, windows, options.common.batch_size);
   if (std::isnan(bits.per_base({}))) {

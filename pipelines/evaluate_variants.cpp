@@ -1,18 +1,25 @@
 // dnabird evaluate --variants F.vcf.gz --truth INFO/TAG
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/device.h"
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "io/fasta.h"
 #include "io/output_file.h"
 #include "io/vcf.h"
 #include "pipelines/evaluate.h"
+#include "pipelines/fasta_genome.h"
+#include "pipelines/model_files.h"
+#include "predict/variant_scorer.h"
 #include "train/effect_figures.h"
 
 namespace dnabird::pipelines {
@@ -80,7 +87,7 @@ bool passes(const io::VariantRecord& record, const std::vector<Minimum>& minima)
   return true;
 }
 
-/// The alleles with a truth; their scores if score wrote them.
+/// The alleles with a truth, and the scores that stand in the file.
 std::vector<Allele> read_alleles(const EvaluateOptions& options, Tally& tally) {
   const std::string truth_tag = info_tag(options.truth, "--truth");
   const std::vector<Minimum> minima = parse_minima(options.minima);
@@ -113,6 +120,48 @@ std::vector<Allele> read_alleles(const EvaluateOptions& options, Tally& tally) {
                           truth_tag + (minima.empty() ? "" : " and passes --min"));
   }
   return alleles;
+}
+
+double number_or_nan(const std::optional<float>& score) {
+  return score ? *score : std::numeric_limits<double>::quiet_NaN();
+}
+
+/// Fills in the scores of the model and says in the report which one it is. Returns its name.
+std::string score_alleles(const EvaluateOptions& options, std::vector<Allele>& alleles,
+                          EvaluateReport& report) {
+  const auto kernels =
+      core::open_device(options.common.device, options.common.precision, options.common.threads);
+  const io::Fasta fasta(options.reference);
+  const FastaGenome genome(fasta);
+  const LoadedModel loaded =
+      load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model);
+  predict::VariantScorer scorer(
+      *loaded.model, loaded.tokenizer, genome,
+      {predict::available_scores(loaded.model->config()), options.common.batch_size});
+  core::Progress progress("evaluate", "alleles", static_cast<std::int64_t>(alleles.size()));
+  std::map<std::string, std::int64_t> reasons;  // why alleles have no scores
+  for (std::size_t begin = 0; begin < alleles.size(); begin += scorer.variants_at_once()) {
+    const std::size_t end = std::min(alleles.size(), begin + scorer.variants_at_once());
+    std::vector<predict::Variant> variants;
+    for (std::size_t i = begin; i < end; ++i) {
+      const Allele& allele = alleles[i];
+      variants.push_back({allele.contig, allele.position, allele.ref, {allele.alt}});
+    }
+    const auto scored = scorer.score(variants);
+    for (std::size_t i = begin; i < end; ++i) {
+      const predict::AlleleScores& scores = scored[i - begin][0];
+      alleles[i].scores = {number_or_nan(scores.log_likelihood_ratio),
+                           number_or_nan(scores.promoter), number_or_nan(scores.distance)};
+      if (scores.status != predict::AlleleStatus::ok) ++reasons[status_name(scores.status)];
+    }
+    progress.update(static_cast<std::int64_t>(end));
+  }
+  for (const auto& [reason, n] : reasons) {
+    core::log_warning(core::with_commas(n) + " alleles have no scores: " + reason);
+  }
+  report.provenance.push_back("model=" + loaded.name + " sha256=" + loaded.sha256);
+  report.provenance.push_back("reference=" + options.reference);
+  return loaded.name;
 }
 
 train::ScoredEffects to_effects(const std::vector<Allele>& alleles, Tally& tally) {
@@ -154,14 +203,19 @@ void write_alleles(const std::string& path, const std::vector<Allele>& alleles) 
 
 void evaluate_variants(const EvaluateOptions& options, EvaluateReport& report) {
   if (options.truth.empty()) throw core::UsageError("--variants needs --truth INFO/TAG");
+  if (options.scored == !options.reference.empty()) {
+    throw core::UsageError(
+        "--variants needs either -f, the FASTA that they refer to, or --scored, for a file that "
+        "dnabird score wrote");
+  }
   Tally tally;
   std::vector<Allele> alleles = read_alleles(options, tally);
-  std::string model = "scored";
+  const std::string model = options.scored ? "scored" : score_alleles(options, alleles, report);
   const train::ScoredEffects effects = to_effects(alleles, tally);
   if (effects.scores.empty()) {
-    throw core::DataError("'" + options.variants +
-                          "': no allele has a score; with --scored the file must come from dnabird "
-                          "score");
+    throw core::DataError("'" + options.variants + "': no allele has a score" +
+                          (options.scored ? "; with --scored the file must come from dnabird score"
+                                          : ", see the reasons above"));
   }
   report.provenance.push_back("variants=" + options.variants + " truth=" + options.truth + " " +
                               tally.text());
