@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/errors.h"
-#include "core/rng.h"
 #include "seq/alphabet.h"
 
 namespace dnabird::data {
@@ -12,6 +11,9 @@ namespace {
 
 // No canonical k-mer of k <= 31 bases has this value: it needs 62 bits.
 constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
+// Multiplicative hashing (Knuth, TAOCP 3, section 6.4): the upper bits of kmer * 2^64/phi.
+constexpr std::uint64_t kMultiplier = 0x9E3779B97F4A7C15u;
+constexpr int kBitsPerSlot = 3;  // log2
 
 /// Calls visit(kmer, end) for each k-mer in its canonical writing, the smaller of both strands, and
 /// the base behind it, until it returns true.
@@ -36,8 +38,9 @@ bool any_kmer(std::string_view bases, int k, Visit visit) {
 
 }  // namespace
 
-KmerSet::KmerSet(std::span<const std::string> sequences, int k) : k_(k), slots_(1024, kEmpty) {
+KmerSet::KmerSet(std::span<const std::string> sequences, int k) : k_(k) {
   core::require(k >= 1 && k <= 31, "a set of " + std::to_string(k) + "-mers");
+  resize(10);
   for (const std::string& bases : sequences) {
     any_kmer(bases, k_, [this](std::uint64_t kmer, std::size_t) {
       insert(kmer);
@@ -47,17 +50,22 @@ KmerSet::KmerSet(std::span<const std::string> sequences, int k) : k_(k), slots_(
 }
 
 void KmerSet::insert(std::uint64_t kmer) {
-  if (2 * (size_ + 1) > static_cast<std::int64_t>(slots_.size())) grow();
+  if (2 * (size_ + 1) > static_cast<std::int64_t>(slots_.size())) resize(slot_bits_ + 1);
+  const std::uint64_t hash = kmer * kMultiplier;
   const std::size_t last = slots_.size() - 1;
-  std::size_t slot = core::mix(kmer) & last;
+  std::size_t slot = hash >> (64 - slot_bits_);
   while (slots_[slot] != kEmpty && slots_[slot] != kmer) slot = (slot + 1) & last;
   if (slots_[slot] == kEmpty) ++size_;
   slots_[slot] = kmer;
+  const std::uint64_t bit = hash >> (64 - slot_bits_ - kBitsPerSlot);
+  seen_[bit / 64] |= std::uint64_t{1} << (bit % 64);
 }
 
-void KmerSet::grow() {
-  std::vector<std::uint64_t> old(2 * slots_.size(), kEmpty);
+void KmerSet::resize(int slot_bits) {
+  std::vector<std::uint64_t> old(std::size_t{1} << slot_bits, kEmpty);
   old.swap(slots_);
+  seen_.assign((slots_.size() << kBitsPerSlot) / 64, 0);
+  slot_bits_ = slot_bits;
   size_ = 0;
   for (const std::uint64_t kmer : old) {
     if (kmer != kEmpty) insert(kmer);
@@ -65,8 +73,11 @@ void KmerSet::grow() {
 }
 
 bool KmerSet::contains(std::uint64_t kmer) const {
+  const std::uint64_t hash = kmer * kMultiplier;
+  const std::uint64_t bit = hash >> (64 - slot_bits_ - kBitsPerSlot);
+  if ((seen_[bit / 64] >> (bit % 64) & 1) == 0) return false;
   const std::size_t last = slots_.size() - 1;
-  std::size_t slot = core::mix(kmer) & last;
+  std::size_t slot = hash >> (64 - slot_bits_);
   while (slots_[slot] != kEmpty && slots_[slot] != kmer) slot = (slot + 1) & last;
   return slots_[slot] == kmer;
 }

@@ -29,11 +29,14 @@ class KmerSet {
  private:
   void insert(std::uint64_t kmer);
   bool contains(std::uint64_t kmer) const;
-  void grow();
+  void resize(int slot_bits);
 
   int k_;
+  int slot_bits_ = 0;  // log2 of the number of slots
   std::int64_t size_ = 0;
-  std::vector<std::uint64_t> slots_;  // open addressing, a power of two
+  std::vector<std::uint64_t> slots_;  // open addressing
+  std::vector<std::uint64_t> seen_;   // one bit for each eighth of a slot: most k-mers of a genome
+                                      // are told off by it, from a cache near the core
 };
 
 /// One mark per sequence: 1 if it shares a stretch with the set.
