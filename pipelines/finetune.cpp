@@ -122,10 +122,13 @@ Base open_base(const Options& options, core::KernelSet& kernels, TrainingRun& ru
   Base base;
   if (!options.architecture.empty()) {
     base.config = read_architecture(options.architecture);
+    // A head that nothing trains would only pretend to know.
+    if (options.masked_lm_weight == 0) base.config.masked_lm = false;
     run.set_files("architecture", {options.architecture});
     return base;
   }
   LoadedModel loaded = load_model(kernels, options.training.common.model);
+  run.refuse_folder(loaded.path);
   run.set_option("model", loaded.sha256);
   run.set_provenance("base", {{"name", loaded.name},
                               {"sha256", loaded.sha256},
@@ -277,6 +280,7 @@ int run_finetune(const std::vector<std::string>& arguments) {
   const seq::KmerTokenizer tokenizer(base.config.k, base.config.stride);
   const Sets sets = read_sets(options, tokenizer, base.config);
   count_steps(options, sets.train.rows(), training);
+  check_steps(training);
 
   train::HeadOptions how;
   how.batch_size = training.batch_size();

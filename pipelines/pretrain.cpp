@@ -116,6 +116,7 @@ int run_pretrain(const std::vector<std::string>& arguments) {
   if (!parser.parse(arguments)) return 0;
   TrainingOptions& training = options.training;
   check_training_options(training);
+  check_steps(training);
   if (options.architecture.empty()) throw UsageError("pretrain needs --architecture");
   const CommonOptions& common = training.common;
   const auto kernels = core::open_device(common.device, common.precision, common.threads);

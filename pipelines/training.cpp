@@ -1,5 +1,8 @@
 #include "pipelines/training.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cmath>
 #include <filesystem>
 #include <optional>
@@ -33,6 +36,17 @@ void make_folder(const std::string& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) io::throw_file_error("make folder", folder, error.value());
+}
+
+/// Before hours of work: the folder, or the nearest one above it, can be written to.
+void check_can_make(const std::string& folder) {
+  std::error_code ignored;
+  fs::path above = fs::absolute(folder);
+  while (!fs::exists(above, ignored) && above.has_relative_path()) above = above.parent_path();
+  const int problem = !fs::is_directory(above, ignored)         ? ENOTDIR
+                      : access(above.c_str(), W_OK | X_OK) != 0 ? errno
+                                                                : 0;
+  if (problem != 0) io::throw_file_error("make folder", folder, problem);
 }
 
 void expect(bool condition, const std::string& option, const std::string& expected) {
@@ -83,6 +97,13 @@ void check_training_options(const TrainingOptions& o) {
   decay_from(o.schedule);
 }
 
+void check_steps(const TrainingOptions& o) {
+  expect(o.steps >= 1, "steps", "at least 1");
+  expect(o.eval_every >= 1, "eval-every", "at least 1");
+  expect(o.warmup <= o.steps, "warmup",
+         "at most the " + std::to_string(o.steps) + " steps of the run");
+}
+
 TrainingRun::TrainingRun(const TrainingOptions& options, const core::KernelSet& kernels)
     : options_(options), folder_(options.common.output) {
   while (folder_.size() > 1 && folder_.back() == '/') folder_.pop_back();
@@ -97,6 +118,7 @@ TrainingRun::TrainingRun(const TrainingOptions& options, const core::KernelSet& 
                      "' is the checkpoint of another run; add --resume to go on with "
                      "it, or remove it to begin anew");
   }
+  check_can_make(folder_);
   given_ = {{"steps", options.steps},
             {"batch-size", options.batch_size()},
             {"accumulate", options.accumulate},
@@ -119,6 +141,13 @@ TrainingRun::TrainingRun(const TrainingOptions& options, const core::KernelSet& 
                  {"command", command_line()},
                  {"seed", options.common.seed},
                  {"data", json::array()}};
+}
+
+void TrainingRun::refuse_folder(const std::string& path) const {
+  std::error_code ignored;
+  if (!fs::equivalent(folder_, path, ignored)) return;
+  throw UsageError("-o/--output: '" + folder_ +
+                   "' is the model to begin with; name another folder");
 }
 
 void TrainingRun::set_option(const std::string& name, json value) {
@@ -152,10 +181,6 @@ void TrainingRun::check_same_options(const json& before) const {
 
 train::TrainerOptions TrainingRun::trainer_options() const {
   train::TrainerOptions trainer;
-  expect(options_.steps >= 1, "steps", "at least 1");
-  expect(options_.eval_every >= 1, "eval-every", "at least 1");
-  expect(options_.warmup <= options_.steps, "warmup",
-         "at most the " + std::to_string(options_.steps) + " steps of the run");
   const std::int64_t warmup = options_.warmup < 0 ? options_.steps / 20 : options_.warmup;
   trainer.schedule = {options_.lr, warmup, options_.steps, decay_from(options_.schedule)};
   trainer.adamw.weight_decay = options_.weight_decay;
@@ -171,7 +196,6 @@ train::TrainerOptions TrainingRun::trainer_options() const {
 void TrainingRun::train(model::Model& model, train::TrainingTask& task,
                         const seq::KmerTokenizer& tokenizer,
                         const std::function<void(model::Model&)>& finish) {
-  const train::TrainerOptions trainer_options = this->trainer_options();
   std::optional<train::Checkpoint> checkpoint;
   if (options_.resume) {
     checkpoint =
@@ -182,7 +206,7 @@ void TrainingRun::train(model::Model& model, train::TrainingTask& task,
     provenance_ = identity.value("provenance", provenance_);
   }
   make_folder(folder_);
-  train::Trainer trainer(model, task, trainer_options,
+  train::Trainer trainer(model, task, trainer_options(),
                          {{"options", given_}, {"provenance", provenance_}});
   if (checkpoint) trainer.resume(std::move(*checkpoint));
   core::log_info(

@@ -35,16 +35,20 @@ struct TrainingOptions {
 
 /// Declares all of them.
 void add_training_options(OptionParser& parser, TrainingOptions* options);
-/// Throws UsageError that names the option with a value that makes no sense.
+/// Both throw UsageError that names the option with a value that makes no sense; the second one
+/// looks at those that may have to be counted from the data first.
 void check_training_options(const TrainingOptions& options);
+void check_steps(const TrainingOptions& options);
 
 /// A run's folder and what its checkpoints must know to be resumed by the same run only.
 class TrainingRun {
  public:
   /// Throws UsageError if the folder holds a checkpoint that is not to be resumed, DataError if
-  /// there is none to resume.
+  /// there is none to resume or the folder cannot be made.
   TrainingRun(const TrainingOptions& options, const core::KernelSet& kernels);
 
+  /// Throws UsageError if the run would write over what it begins with.
+  void refuse_folder(const std::string& path) const;
   /// An option beside those of TrainingOptions that a resumed run must repeat.
   void set_option(const std::string& name, nlohmann::json value);
   /// Files behind an option; a resumed run must be given the same bytes. Also part of provenance.

@@ -40,7 +40,8 @@ MaskedDevSet::MaskedDevSet(const std::vector<std::string>& sequences,
     rows_.labels.push_back(std::move(masked.labels));
   }
   if (rows_.labelled_tokens() == 0) {
-    throw core::DataError("the dev set has no sequence long enough to hide a part of it");
+    throw core::DataError(
+        "nothing of the dev set is hidden: its sequences are too short or too few");
   }
 }
 

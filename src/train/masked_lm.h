@@ -29,8 +29,8 @@ struct MaskedScore {
 /// evaluated. Every span is hidden by [MASK]: nothing of it is left to be read off.
 class MaskedDevSet {
  public:
-  /// `fraction` and lengths of spans are taken from `masking`. Throws DataError if no sequence is
-  /// long enough for a span.
+  /// `fraction` and lengths of spans are taken from `masking`. Throws DataError if that
+  /// hides nothing.
   MaskedDevSet(const std::vector<std::string>& sequences, const seq::KmerTokenizer& tokenizer,
                seq::MaskingOptions masking);
   MaskedScore score(const model::Model& model) const;

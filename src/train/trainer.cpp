@@ -62,6 +62,7 @@ void Trainer::resume(Checkpoint checkpoint) {
     step_ = checkpoint_step_ = state.at("step").get<std::int64_t>();
     log_bytes_ = state.at("log_bytes").get<std::int64_t>();
     without_gain_ = state.at("without_gain").get<int>();
+    seconds_before_ = state.at("seconds").get<double>();
     if (const json& best = state.at("best"); !best.is_null()) {
       // An undefined headline (NaN) is null in JSON.
       best_ = BestStep{best.at("step").get<std::int64_t>(),
@@ -90,10 +91,10 @@ void Trainer::save_checkpoint() {
   if (!std::isfinite(squares)) stop_not_finite("norm of the weights", squares);
   log_->sync();
   Checkpoint checkpoint;
-  checkpoint.state = {
-      {"format", kCheckpointFormat},   {"step", step_},   {"log_bytes", log_->bytes()},
-      {"without_gain", without_gain_}, {"best", nullptr}, {"place", task_.place()},
-      {"identity", identity_}};
+  checkpoint.state = {{"format", kCheckpointFormat}, {"step", step_},
+                      {"log_bytes", log_->bytes()},  {"without_gain", without_gain_},
+                      {"seconds", seconds()},        {"best", nullptr},
+                      {"place", task_.place()},      {"identity", identity_}};
   if (best_) {
     // As text: the order of the metrics is part of what the model's folder says.
     checkpoint.state["best"] = {
@@ -107,6 +108,8 @@ void Trainer::save_checkpoint() {
   write_checkpoint(checkpoint_path(options_.folder), checkpoint);
   checkpoint_step_ = step_;
 }
+
+double Trainer::seconds() const { return seconds_before_ + seconds_now() - started_; }
 
 bool Trainer::finished() const {
   return step_ >= options_.schedule.steps ||
@@ -177,6 +180,7 @@ void Trainer::evaluate() {
 }
 
 void Trainer::run() {
+  started_ = seconds_now();
   log_.emplace(log_path(options_.folder), log_bytes_);
   if (step_ == 0) save_checkpoint();  // so that a run killed at any moment can be resumed
   core::Progress progress("training", "steps", options_.schedule.steps);
@@ -187,8 +191,9 @@ void Trainer::run() {
     if (finished() || step_ % options_.checkpoint_every == 0) save_checkpoint();
     progress.update(step_, note_);
   }
-  log_->append(
-      {{"finished", step_}, {"best_step", best_ ? ordered_json(best_->step) : ordered_json()}});
+  log_->append({{"finished", step_},
+                {"best_step", best_ ? ordered_json(best_->step) : ordered_json()},
+                {"hours", std::round(seconds() / 3.6) / 1000}});
   if (best_) {
     set_weights(best_weights_);
   } else if (average_) {

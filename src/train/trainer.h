@@ -85,6 +85,7 @@ class Trainer {
 
  private:
   bool finished() const;
+  double seconds() const;  // of the whole run
   void train_step();
   void evaluate();
   void save_checkpoint();
@@ -101,7 +102,8 @@ class Trainer {
   std::optional<TrainLog> log_;
 
   std::int64_t step_ = 0, checkpoint_step_ = 0;
-  std::int64_t log_bytes_ = 0;  // to begin with
+  double seconds_before_ = 0, started_ = 0;  // of the runs that this one goes on; now
+  std::int64_t log_bytes_ = 0;               // to begin with
   int without_gain_ = 0;
   std::optional<BestStep> best_;
   std::vector<float> best_weights_;

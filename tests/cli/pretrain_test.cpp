@@ -1,0 +1,183 @@
+// dnabird pretrain as a user runs it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "io/model_folder.h"
+#include "support/process.h"
+#include "support/toy_training.h"
+
+namespace dnabird {
+namespace {
+
+using namespace support;
+using testing::HasSubstr;
+using Words = std::vector<std::string>;
+namespace fs = std::filesystem;
+
+/// Half of the bases can be learnt: each one is followed by its complement.
+std::string pairs(ToySequences& sequences, std::size_t n) {
+  std::string bases;
+  while (bases.size() < n) {
+    const std::uint64_t base = sequences.below(4);
+    bases += "ACGT"[base];
+    bases += "TGCA"[base];
+  }
+  return bases.substr(0, n);
+}
+
+class Pretrain : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_toy_architecture(folder_ / "toy.json");
+    ToySequences sequences(4);
+    write_text(folder_ / "genome.fa", ">one\n" + pairs(sequences, 900) + "\n>two\n" +
+                                          pairs(sequences, 500) + "NNNN" + pairs(sequences, 300) +
+                                          "\n");
+    std::string csv = "sequence,label\n", dev = "sequence,label\n";
+    for (int i = 0; i < 30; ++i) csv += pairs(sequences, 45 + sequences.below(12)) + ",x\n";
+    for (int i = 0; i < 20; ++i) dev += pairs(sequences, 50) + ",x\n";
+    write_text(folder_ / "more.csv", csv);
+    write_text(folder_ / "dev.csv", dev);
+  }
+
+  ProcessResult run(const Words& more, ProcessOptions options = {}) {
+    Words words = with_defaults(more, {{"--architecture", "toy.json"},
+                                       {"-o", "model"},
+                                       {"--batch-size", "8"},
+                                       {"--threads", "1"}});
+    words.insert(words.begin(), "pretrain");
+    options.folder = folder_.path();
+    return run_dnabird(words, options);
+  }
+  void expect_refused(const Words& more, int exit_code, const Words& parts) {
+    const ProcessResult result = run(more);
+    EXPECT_EQ(result.exit_code, exit_code) << result.err;
+    EXPECT_EQ(result.err_lines(), 1) << result.err;
+    for (const std::string& part : parts) EXPECT_THAT(result.err, HasSubstr(part));
+    EXPECT_FALSE(fs::exists(folder_ / "model/config.json"));
+  }
+  nlohmann::json config() const { return io::read_json(folder_ / "model/config.json"); }
+  std::string log() const { return folder_ / "model/train_log.jsonl"; }
+
+  TempFolder folder_;
+};
+
+TEST_F(Pretrain, LearnsFromFastaAndCsvMixed) {
+  const ProcessResult result =
+      run({"genome.fa", "more.csv", "--weights", "3,1", "--window", "48", "--steps", "300",
+           "--eval-every", "50", "--lr", "1e-2", "--dev", "dev.csv", "--mask-fraction", "0.3"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json ours = config()["dnabird"];
+  EXPECT_EQ(ours["window_bases"], 48);
+  EXPECT_EQ(ours["task"], "none");
+  EXPECT_TRUE(ours["masked_lm"]);
+  const nlohmann::json metrics = ours["provenance"]["metrics"];
+  EXPECT_LT(metrics["bits_per_base"], 1.75) << "a base holds two bits, of which one can be learnt";
+  EXPECT_GT(metrics["accuracy"], 2.0 / 64);
+  EXPECT_EQ(ours["provenance"]["data"].size(), 4u);
+}
+
+TEST_F(Pretrain, ResumesToTheSameBytesAfterAnyKill) {
+  const Words options = {"genome.fa",          "more.csv", "--steps",   "150",
+                         "--eval-every",       "40",       "--dev",     "dev.csv",
+                         "--checkpoint-every", "11",       "--average", "0.9",
+                         "--schedule",         "cosine"};
+  ASSERT_EQ(run(options).exit_code, 0);
+  fs::rename(folder_ / "model", folder_ / "whole");
+  Words resumed = options;
+  resumed.push_back("--resume");
+  bool first = true;
+  for (const std::size_t line : {1, 41, 90, 147}) {
+    ProcessOptions killed;
+    killed.meanwhile = kill_at_line(log(), line);
+    EXPECT_EQ(run(first ? options : resumed, killed).exit_code, 128 + SIGKILL);
+    first = false;
+  }
+  const ProcessResult end = run(resumed);
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  for (const char* name : {"model.safetensors", "config.json", "vocab.txt"}) {
+    EXPECT_EQ(read_text(folder_ / "model/" + name), read_text(folder_ / "whole/" + name)) << name;
+  }
+  EXPECT_EQ(first_difference(log_without_times(log()),
+                             log_without_times(folder_ / "whole/train_log.jsonl")),
+            "");
+}
+
+TEST_F(Pretrain, ThreadsChangeNoByte) {
+  ASSERT_EQ(run({"genome.fa", "--steps", "8"}).exit_code, 0);
+  fs::rename(folder_ / "model", folder_ / "one");
+  ASSERT_EQ(run({"genome.fa", "--steps", "8", "--threads", "2"}).exit_code, 0);
+  EXPECT_EQ(read_text(folder_ / "model/model.safetensors"),
+            read_text(folder_ / "one/model.safetensors"));
+}
+
+TEST_F(Pretrain, ANewSeedIsANewModel) {
+  ASSERT_EQ(run({"genome.fa", "--steps", "2"}).exit_code, 0);
+  fs::rename(folder_ / "model", folder_ / "one");
+  ASSERT_EQ(run({"genome.fa", "--steps", "2", "--seed", "2"}).exit_code, 0);
+  EXPECT_NE(read_text(folder_ / "model/model.safetensors"),
+            read_text(folder_ / "one/model.safetensors"));
+}
+
+TEST_F(Pretrain, WithoutDevTheLastStepIsKept) {
+  const ProcessResult result = run({"genome.fa", "--steps", "3"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_FALSE(config()["dnabird"]["provenance"].contains("metrics"));
+  const std::vector<nlohmann::json> lines = read_log(log());
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_TRUE(lines[3]["best_step"].is_null());
+}
+
+TEST_F(Pretrain, CutsOutWhatDevAndExcludeHold) {
+  ToySequences sequences(6);
+  const std::string left = sequences.random(60), middle = sequences.random(30),
+                    right = sequences.random(60), other = sequences.random(24);
+  write_text(folder_ / "x.fa", ">c\n" + left + middle + right + other + "\n>d\n" + left + "\n");
+  write_text(folder_ / "dev.csv", "sequence\n" + middle + "\n");
+  write_text(folder_ / "exclude.fa", ">e\n" + other + "\n");
+  ProcessResult result =
+      run({"x.fa", "--steps", "1", "--dev", "dev.csv", "--mask-fraction", "0.5"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("'x.fa': 234 bases, of these 30 in 1 sequences cut out"));
+  fs::remove_all(folder_ / "model");
+  result = run({"x.fa", "--steps", "1", "--dev", "dev.csv", "--mask-fraction", "0.5", "--exclude",
+                "exclude.fa"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("of these 54 in 1 sequences cut out"));
+}
+
+TEST_F(Pretrain, BadInputIsOneLineAndLeavesNoModel) {
+  write_text(folder_ / "empty.fa", "");
+  write_text(folder_ / "unknown.fa", ">n\n" + std::string(100, 'N') + "\n");
+  write_text(folder_ / "bases.csv", "bases\nACGT\n");
+  write_text(folder_ / "head.json", R"({"model_type": "big_bird", "hidden_size": 16,
+    "dnabird": {"k": 3, "task": "classification", "targets": ["a", "b"]}})");
+  write_text(folder_ / "broken.json", "{\"model_type\": ");
+  expect_refused({"none.fa"}, 1, {"none.fa"});
+  expect_refused({"empty.fa"}, 1, {"empty.fa", "empty"});
+  expect_refused({"bases.csv"}, 1, {"bases.csv", "sequence"});
+  expect_refused({"genome.fa", "--resume"}, 1, {"no checkpoint"});
+  expect_refused({"genome.fa", "-o", "genome.fa/model"}, 1, {"genome.fa/model"});
+  expect_refused({"genome.fa", "--architecture", "broken.json"}, 1, {"broken.json", "line 1"});
+  expect_refused({"genome.fa", "--architecture", "head.json"}, 2, {"head.json"});
+  EXPECT_FALSE(fs::exists(folder_ / "model"));
+  const ProcessResult unknown = run({"unknown.fa"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("'unknown.fa' has no window"));
+}
+
+TEST_F(Pretrain, BadUsageIsOneLine) {
+  expect_refused({"genome.fa", "--window", "63"}, 2, {"--window", "62"});
+  expect_refused({"genome.fa", "--window", "4"}, 2, {"--window", "16"});
+  expect_refused({"genome.fa", "--weights", "1,a"}, 2, {"--weights", "'a'"});
+  expect_refused({"genome.fa", "--steps", "0"}, 2, {"--steps"});
+  expect_refused({"genome.fa", "--steps", "5", "--warmup", "6"}, 2, {"--warmup", "5 steps"});
+  expect_refused({"genome.fa", "--mask-fraction", "1"}, 2, {"--mask-fraction"});
+  expect_refused({"genome.fa", "--mask-least", "5", "--mask-most", "4"}, 2, {"--mask-most"});
+  expect_refused({"genome.fa", "-o", "-"}, 2, {"--output"});
+}
+
+}  // namespace
+}  // namespace dnabird
