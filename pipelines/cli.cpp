@@ -123,6 +123,7 @@ struct OptionParser::State {
   std::vector<std::string>* positional_target = nullptr;
   int least = 0, most = 0;
   bool verbose = false, quiet = false, help = false;
+  const CommonOptions* device_options = nullptr;  // if the command has them
 
   /// "dnabird score [options] ..." -> "dnabird score --help".
   std::string help_call() const {
@@ -166,6 +167,15 @@ struct OptionParser::State {
     std::string text = "Usage: " + usage + "\n\n" + description + "\n\n" + option_list();
     if (!examples.empty()) text += "\nExamples:\n" + examples + "\n";
     return text;
+  }
+
+  /// "-o", "--output" or "--output=..." of this command.
+  bool is_option(const std::string& word) const {
+    const std::string name = word.substr(0, word.find('='));
+    return std::any_of(options.options().begin(), options.options().end(), [&](const auto& option) {
+      const std::string shown = option->format_name();  // "-o [ --output ]" or "--output"
+      return name == "--" + option->long_name() || (shown[1] != '-' && name == shown.substr(0, 2));
+    });
   }
 
   po::parsed_options split_up(const std::vector<std::string>& arguments) const;
@@ -219,6 +229,7 @@ void OptionParser::add_common(CommonOptions* options, unsigned which) {
   }
   if (which & kOutput) add("output,o", &options->output, "where to write; - is standard output");
   if (which & kDevice) {
+    state_->device_options = options;
     add("threads", &options->threads, "threads; 0 = all cores");
     add("device", &options->device, "auto, cpu, cuda or cuda:N");
     add("precision", &options->precision, "auto, f32 or bf16");
@@ -290,12 +301,19 @@ bool OptionParser::parse(const std::vector<std::string>& arguments) {
     const bool is_list = std::holds_alternative<std::vector<std::string>*>(target);
     if (++times[name] > 1 && !is_list) throw UsageError("option '--" + name + "' is given twice");
     const std::string value = option.value.empty() ? std::string() : option.value[0];
-    if (!is_flag && value.empty()) throw UsageError("option '--" + name + "' needs a value");
+    // "-o --quiet": Boost takes the next option for the value.
+    const std::vector<std::string>& typed = option.original_tokens;
+    const bool is_missing = value.empty() || (typed.size() == 2 && state.is_option(typed[1]));
+    if (!is_flag && is_missing) throw UsageError("option '--" + name + "' needs a value");
     std::visit(Assign{name, value}, target);
   }
   if (state.verbose && state.quiet) throw UsageError("--verbose and --quiet exclude each other");
   if (state.verbose) core::set_verbosity(core::Verbosity::verbose);
   if (state.quiet) core::set_verbosity(core::Verbosity::quiet);
+  if (state.device_options && state.device_options->batch_size < 0) {
+    throw UsageError("--batch-size: " + std::to_string(state.device_options->batch_size) +
+                     ", expected at least 1, or 0 (chosen)");
+  }
   state.check_count(words);
   if (state.positional_target) *state.positional_target = std::move(words);
   return true;

@@ -90,11 +90,11 @@ int run_evaluate(const std::vector<std::string>& arguments) {
   if (kinds != 1) {
     throw core::UsageError("evaluate needs one of --data, --variants and --annotation");
   }
+  io::TextOutput output(options.common.output);  // a path that cannot be written is seen now
   EvaluateReport report;
   if (!options.data.empty()) evaluate_sequences(options, report);
   if (!options.variants.empty()) evaluate_variants(options, report);
   if (!options.annotation.empty()) evaluate_annotation(options, report);
-  io::TextOutput output(options.common.output);
   output.write(format(report, options));
   output.commit();
   return 0;

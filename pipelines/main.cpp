@@ -1,4 +1,5 @@
 // dnabird: the table of commands, the exit codes, and the one line for whatever went wrong.
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "core/text.h"
 #include "io/output_file.h"
 #include "pipelines/cli.h"
 #include "pipelines/commands.h"
@@ -59,6 +61,12 @@ void set_signals() {
   signal(SIGPIPE, SIG_IGN);  // a write then fails, and the output is removed
 }
 
+/// A standard stream that the caller closed must not become one of our files: our talk would be
+/// written into it. Writing to what is opened in its place fails, as it should.
+void hold_standard_streams() {
+  for (int file = 0; file >= 0 && file <= STDERR_FILENO;) file = open("/dev/null", O_RDONLY);
+}
+
 void print(const std::string& text) {
   io::TextOutput output("-");
   output.write(text);
@@ -100,20 +108,20 @@ int run(const std::vector<std::string>& words) {
 }
 
 /// One line, whatever stands in the message.
-int fail(const std::vector<std::string>& words, std::string message, int exit_code) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
+int fail(const std::vector<std::string>& words, const std::string& message, int exit_code) {
   const bool has_command = !words.empty() && std::any_of(kCommands.begin(), kCommands.end(),
                                                          [&](const Command& command) {
                                                            return words[0] == command.name;
                                                          });
   std::fprintf(stderr, "dnabird%s: error: %s\n", has_command ? (" " + words[0]).c_str() : "",
-               message.c_str());
+               core::escape_controls(message).c_str());
   return exit_code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_standard_streams();
   set_signals();
   pipelines::set_command_line(argc, argv);
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);

@@ -1,5 +1,7 @@
 #include "pipelines/model_files.h"
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -27,6 +29,11 @@ std::string weights_path(const std::string& folder) {
   return (std::filesystem::path(folder) / kWeights).string();
 }
 
+bool is_finite(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](float value) { return std::isfinite(value); });
+}
+
 void set_parameters(const io::TensorFile& weights, const std::string& path, model::Model& model) {
   for (const auto& [name, tensor] : weights.tensors) {
     if (is_spare(name)) continue;
@@ -34,8 +41,14 @@ void set_parameters(const io::TensorFile& weights, const std::string& path, mode
       throw DataError("'" + path + "': tensor " + name + " holds " + tensor.dtype +
                       ", expected F32 or F64");
     }
+    const std::vector<float> values = tensor.floats();
+    if (!is_finite(values)) {
+      throw DataError("'" + path + "': tensor " + name +
+                      " holds values that are not finite; the file is damaged or the training "
+                      "diverged");
+    }
     try {
-      model.set_parameter(name, tensor.shape, tensor.floats());
+      model.set_parameter(name, tensor.shape, values);
     } catch (const DataError& problem) {
       throw DataError("'" + path + "': " + problem.what());
     }
@@ -45,6 +58,14 @@ void set_parameters(const io::TensorFile& weights, const std::string& path, mode
       throw DataError("'" + path + "' lacks the tensor " + parameter.name + " " +
                       core::to_string(parameter.shape));
     }
+  }
+}
+
+model::ModelConfig config_of(const io::ModelFolder& folder, const std::string& path) {
+  try {
+    return model::config_from_json(folder.config);
+  } catch (const DataError& problem) {
+    throw DataError("'" + path + "/config.json': " + problem.what());
   }
 }
 
@@ -69,13 +90,7 @@ seq::KmerTokenizer tokenizer_of(const io::ModelFolder& folder, const model::Mode
 LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path) {
   const std::string path = io::find_model(name_or_path);
   const io::ModelFolder folder = io::read_model_folder(path);
-  model::ModelConfig config;
-  try {
-    config = model::config_from_json(folder.config);
-    config.validate();
-  } catch (const DataError& problem) {
-    throw DataError("'" + path + "/config.json': " + problem.what());
-  }
+  model::ModelConfig config = config_of(folder, path);
   seq::KmerTokenizer tokenizer = tokenizer_of(folder, config, path);
   auto model = std::make_unique<model::Model>(kernels, std::move(config));
   set_parameters(folder.weights, weights_path(path), *model);
@@ -86,6 +101,12 @@ LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path
           .name = name.filename().string(),
           .path = path,
           .sha256 = io::sha256_of_file(weights_path(path))};
+}
+
+seq::KmerTokenizer load_tokenizer(const std::string& name_or_path) {
+  const std::string path = io::find_model(name_or_path);
+  const io::ModelFolder folder = io::read_model_folder(path);
+  return tokenizer_of(folder, config_of(folder, path), path);
 }
 
 void save_model(const model::Model& model, const seq::KmerTokenizer& tokenizer,

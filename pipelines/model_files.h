@@ -19,8 +19,12 @@ struct LoadedModel {
 };
 
 /// Reads a folder (or shipped name, io::find_model). Every tensor must be there with its shape and
-/// none be left over (bert.pooler aside); else DataError naming file and tensor.
+/// none be left over (bert.pooler aside), and every value finite; else DataError naming file and
+/// tensor.
 LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path);
+
+/// The tokenizer of such a folder, of which the tensors are read but not compared with config.json.
+seq::KmerTokenizer load_tokenizer(const std::string& name_or_path);
 
 /// Writes config.json, model.safetensors and vocab.txt whole or not at all.
 void save_model(const model::Model& model, const seq::KmerTokenizer& tokenizer,

@@ -274,10 +274,6 @@ int run_score(const std::vector<std::string>& arguments) {
   if (options.reference.empty()) {
     throw core::UsageError("missing option --reference (-f): the FASTA that the variants refer to");
   }
-  if (options.common.batch_size < 0) {
-    throw core::UsageError("--batch-size " + std::to_string(options.common.batch_size) +
-                           ": expected 1 or more, or 0 (chosen)");
-  }
   const CheckRef check_ref = parse_check_ref(options.check_ref);
   const std::optional<predict::ScoreSet> asked = parse_scores(options.scores);
   parse_output_type(options.output_type);

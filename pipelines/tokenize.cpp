@@ -13,11 +13,10 @@
 #include "data/sequences.h"
 #include "io/csv.h"
 #include "io/fasta.h"
-#include "io/model_folder.h"
 #include "io/output_file.h"
-#include "model/model_config.h"
 #include "pipelines/cli.h"
 #include "pipelines/commands.h"
+#include "pipelines/model_files.h"
 #include "seq/kmer_tokenizer.h"
 
 namespace dnabird::pipelines {
@@ -50,10 +49,7 @@ seq::KmerTokenizer make_tokenizer(const Options& options) {
   }
   if (options.stride != 0) throw core::UsageError("--stride needs --kmer");
   const std::string& name = options.common.model;
-  const std::string path = io::find_model(name.empty() ? kDefaultModel : name);
-  const io::ModelFolder folder = io::read_model_folder(path);
-  const model::ModelConfig config = model::config_from_json(folder.config);
-  return seq::KmerTokenizer::from_vocabulary(folder.vocabulary, config.stride);
+  return load_tokenizer(name.empty() ? kDefaultModel : name);
 }
 
 struct Counts {

@@ -73,13 +73,16 @@ void add_training_options(OptionParser& parser, TrainingOptions* o) {
              "end after so many evaluations without a better one; 0 = never");
   parser.add("checkpoint-every", &o->checkpoint_every, "steps; 0 = at each evaluation");
   parser.add_flag("resume", &o->resume, "go on from the checkpoint in DIR");
-  parser.add_common(&o->common,
-                    OptionParser::kOutput | OptionParser::kDevice | OptionParser::kSeed);
+  o->common.output.clear();
+  parser.add("output,o", &o->common.output,
+             "DIR: the folder for the model, made if it is not there");
+  parser.add_common(&o->common, OptionParser::kDevice | OptionParser::kSeed);
 }
 
 void check_training_options(const TrainingOptions& o) {
-  if (o.common.output == "-") throw UsageError("-o/--output: expected a folder for the model");
-  expect(o.common.batch_size >= 0, "batch-size", "at least 1, or 0");
+  if (o.common.output.empty() || o.common.output == "-") {
+    throw UsageError("missing option --output (-o): the folder for the model");
+  }
   expect(o.accumulate >= 1, "accumulate", "at least 1");
   expect(o.lr > 0, "lr", "a number above 0");
   expect(o.warmup >= -1, "warmup", "at least 0, or -1");
@@ -157,6 +160,10 @@ void TrainingRun::set_option(const std::string& name, json value) {
 void TrainingRun::set_files(const std::string& option, const std::vector<std::string>& paths) {
   json digests = json::array();
   for (const std::string& path : paths) {
+    if (path == "-") {
+      throw UsageError((option == "SEQUENCES" ? option : "--" + option) +
+                       ": training reads files, which --resume finds again; not standard input");
+    }
     digests.push_back(io::sha256_of_file(path));
     provenance_["data"].push_back({{"use", option}, {"path", path}, {"sha256", digests.back()}});
   }
@@ -205,6 +212,8 @@ void TrainingRun::train(model::Model& model, train::TrainingTask& task,
     // The model says who began it: the same bytes as without an interruption.
     provenance_ = identity.value("provenance", provenance_);
   }
+  std::error_code ignored;
+  const bool is_new = !fs::exists(folder_, ignored);
   make_folder(folder_);
   train::Trainer trainer(model, task, trainer_options(),
                          {{"options", given_}, {"provenance", provenance_}});
@@ -214,7 +223,14 @@ void TrainingRun::train(model::Model& model, train::TrainingTask& task,
       ": " + core::with_commas(model.parameters().size()) + " parameters, " +
       core::with_commas(options_.steps) + " steps of " +
       core::with_commas(options_.batch_size() * options_.accumulate) + " sequences");
-  trainer.run();
+  try {
+    trainer.run();
+  } catch (...) {
+    // A disk that was full from the start: nothing is there that could be resumed.
+    const bool resumable = fs::exists(train::Trainer::checkpoint_path(folder_), ignored);
+    if (is_new && !resumable) fs::remove_all(folder_, ignored);
+    throw;
+  }
   model::ModelConfig config = model.config();
   config.provenance = provenance_;
   config.provenance["steps"] = trainer.step();

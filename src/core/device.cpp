@@ -5,6 +5,11 @@
 #include "core/errors.h"
 
 namespace dnabird::core {
+namespace {
+
+constexpr int kMostThreads = 1024;  // far more end in a crash of the thread library
+
+}  // namespace
 
 std::unique_ptr<kernels::KernelSet> open_device(const std::string& device,
                                                 const std::string& precision, int threads) {
@@ -14,7 +19,10 @@ std::unique_ptr<kernels::KernelSet> open_device(const std::string& device,
   if (precision != "auto" && precision != "f32") {
     throw UsageError("--precision " + precision + ": expected auto, f32 or bf16");
   }
-  if (threads < 0) throw UsageError("--threads must be 0 (all cores) or more");
+  if (threads < 0 || threads > kMostThreads) {
+    throw UsageError("--threads: " + std::to_string(threads) + ", expected 1 to " +
+                     std::to_string(kMostThreads) + ", or 0 (all cores)");
+  }
   if (device != "auto" && device != "cpu" && !device.starts_with("cuda")) {
     throw UsageError("--device " + device + ": expected auto, cpu, cuda or cuda:N");
   }

@@ -42,14 +42,16 @@ double seconds_now() {
 void set_verbosity(Verbosity verbosity) { current_verbosity() = verbosity; }
 
 void log_info(const std::string& message) {
-  if (current_verbosity() != Verbosity::quiet) logger().info("{}", message);
+  if (current_verbosity() != Verbosity::quiet) logger().info("{}", escape_controls(message));
 }
 
 void log_detail(const std::string& message) {
-  if (current_verbosity() == Verbosity::verbose) logger().debug("{}", message);
+  if (current_verbosity() == Verbosity::verbose) logger().debug("{}", escape_controls(message));
 }
 
-void log_warning(const std::string& message) { logger().warn("warning: {}", message); }
+void log_warning(const std::string& message) {
+  logger().warn("warning: {}", escape_controls(message));
+}
 
 Progress::Progress(std::string what, std::string unit, std::int64_t total)
     : what_(std::move(what)),
@@ -75,7 +77,7 @@ void Progress::update(std::int64_t done, const std::string& note) {
     const auto left = static_cast<std::int64_t>(static_cast<double>(total_ - done) / rate);
     line += fmt::format(", {}:{:02}:{:02} left", left / 3600, left / 60 % 60, left % 60);
   }
-  if (!note.empty()) line += ", " + note;
+  if (!note.empty()) line += ", " + escape_controls(note);
   std::fprintf(stderr, "\r%s\033[K", line.c_str());
   std::fflush(stderr);
 }

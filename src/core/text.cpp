@@ -36,11 +36,10 @@ std::string join(const std::vector<std::string>& parts, const std::string& separ
   return text;
 }
 
-std::string printable(std::string_view text) {
-  constexpr std::size_t kMost = 60;
+std::string escape_controls(std::string_view text) {
   constexpr const char* kDigits = "0123456789abcdef";
   std::string shown;
-  for (const char c : text.substr(0, kMost)) {
+  for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte != 0x7f) {
       shown += c;
@@ -50,6 +49,12 @@ std::string printable(std::string_view text) {
       shown += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
     }
   }
+  return shown;
+}
+
+std::string printable(std::string_view text) {
+  constexpr std::size_t kMost = 60;
+  const std::string shown = escape_controls(text.substr(0, kMost));
   return text.size() > kMost ? shown + "..." : shown;
 }
 

@@ -77,7 +77,7 @@ int CsvReader::column(const std::string& name) const {
   const auto found = std::find(header_.begin(), header_.end(), name);
   if (found == header_.end()) {
     throw core::DataError("'" + path_ + "' has no column '" + name + "'; its columns are " +
-                          core::join(header_, ", "));
+                          core::printable(core::join(header_, ", ")));
   }
   return static_cast<int>(found - header_.begin());
 }

@@ -89,7 +89,13 @@ bool build_beside(const IndexFiles& files) {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "dnabird-XXXXXX").string();
+    std::error_code error;
+    const fs::path where = fs::temp_directory_path(error);
+    if (error) {
+      throw DataError("there is no folder for temporary files (" + error.message() +
+                      "); set TMPDIR to one, or index the FASTA with samtools faidx");
+    }
+    std::string name = (where / "dnabird-XXXXXX").string();
     if (!mkdtemp(name.data())) throw_file_error("make a folder like", name, errno);
     path_ = name;
     for (const char* file : {"index.fai", "index.gzi"})

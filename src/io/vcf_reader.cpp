@@ -39,6 +39,11 @@ bcf_hdr_t* renumber(const bcf_hdr_t* header) {
   return result.release();
 }
 
+[[noreturn]] void throw_not_variants(const std::string& path) {
+  throw DataError("'" + path + "' is not a VCF or BCF, or has no header; the first line of a VCF " +
+                  "is ##fileformat=VCFv4.x");
+}
+
 bool is_text_line_ok(const kstring_t& line, std::int64_t n_columns, std::string& problem) {
   const std::string_view text(line.s, line.l);
   const std::int64_t n_found = std::count(text.begin(), text.end(), '\t') + 1;
@@ -89,12 +94,11 @@ void VcfInput::open(int threads) {
   }
   errno = 0;
   file_.reset(hts_open(path_.c_str(), "r"));
-  if (!file_) throw_file_error("read", path_, errno);
+  // ENOEXEC: htslib knows no format that begins like this.
+  if (!file_ && errno != ENOEXEC) throw_file_error("read", path_, errno);
+  if (!file_) throw_not_variants(path_);
   const htsFormat& format = *hts_get_format(file_.get());
-  if (format.format != vcf && format.format != bcf) {
-    throw DataError("'" + path_ + "' is not a VCF or BCF, or has no header; the first line of a " +
-                    "VCF is ##fileformat=VCFv4.x");
-  }
+  if (format.format != vcf && format.format != bcf) throw_not_variants(path_);
   // The end mark is looked for before any work is done; of a pipe it is seen at the end only.
   if (format.compression == bgzf && hts_check_EOF(file_.get()) == 0) {
     throw DataError("'" + path_ + "' is truncated: the end mark of bgzip is missing");

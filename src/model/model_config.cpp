@@ -183,17 +183,24 @@ void infer_heads(const json& object, ModelConfig& config) {
 }  // namespace
 
 void ModelConfig::validate() const {
+  // Sizes of tensors are products of these, which must fit into 64 bits.
+  constexpr std::int64_t kMostLayers = 1000, kMost = 1 << 20;
+  const auto in_range = [](const char* key, std::int64_t value, std::int64_t least,
+                           std::int64_t most) {
+    expect(value >= least && value <= most, key, std::to_string(value),
+           std::to_string(least) + " to " + std::to_string(most));
+  };
   const auto at_least = [](const char* key, std::int64_t value, std::int64_t least) {
     expect(value >= least, key, std::to_string(value), "at least " + std::to_string(least));
   };
-  at_least("vocab_size", vocabulary, 6);
-  at_least("hidden_size", channels, 1);
-  at_least("num_hidden_layers", layers, 1);
-  at_least("num_attention_heads", heads, 1);
-  at_least("intermediate_size", feed_forward, 1);
-  at_least("max_position_embeddings", positions, 3);
-  at_least("type_vocab_size", token_types, 1);
-  at_least("num_random_blocks", random_blocks, 0);
+  in_range("vocab_size", vocabulary, 6, kMost);
+  in_range("hidden_size", channels, 1, kMost);
+  in_range("num_hidden_layers", layers, 1, kMostLayers);
+  in_range("num_attention_heads", heads, 1, kMost);
+  in_range("intermediate_size", feed_forward, 1, kMost);
+  in_range("max_position_embeddings", positions, 3, kMost);
+  in_range("type_vocab_size", token_types, 1, kMost);
+  in_range("num_random_blocks", random_blocks, 0, kMost);
   at_least("dnabird.window_bases", window_bases, 0);
   at_least("dnabird.tss_offset", tss_offset, -1);
   expect(channels % heads == 0, "hidden_size", std::to_string(channels),

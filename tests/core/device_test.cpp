@@ -36,6 +36,7 @@ TEST(Device, RefusesWhatIsNotThere) {
   EXPECT_THAT(open("cpu", "bf16", 0), throws_usage_error("--precision bf16"));
   EXPECT_THAT(open("cpu", "f64", 0), throws_usage_error("--precision f64", "auto, f32 or bf16"));
   EXPECT_THAT(open("cpu", "auto", -1), throws_usage_error("--threads"));
+  EXPECT_THAT(open("cpu", "auto", 1025), throws_usage_error("--threads: 1025", "1024"));
 }
 
 TEST(Device, ThreadsAreThoseAsked) {

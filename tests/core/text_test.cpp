@@ -51,6 +51,7 @@ TEST(Text, Join) {
 
 TEST(Text, PrintableHasOneLine) {
   EXPECT_EQ(printable("ACGT N"), "ACGT N");
+  EXPECT_EQ(escape_controls(std::string(61, 'A') + "\n\x1b"), std::string(61, 'A') + "\\n\\x1b");
   EXPECT_EQ(printable("a\nb\tc\rd"), "a\\nb\\tc\\rd");
   EXPECT_EQ(printable(std::string_view("\0\x1b\x7f", 3)), "\\x00\\x1b\\x7f");
   EXPECT_EQ(printable("\u00e9"), "\u00e9");

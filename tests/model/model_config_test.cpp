@@ -152,6 +152,8 @@ TEST(ModelConfig, NamesTheKeyThatIsWrong) {
       {"type_vocab_size", 0},
       {"block_size", 17},
       {"block_size", 128},
+      {"num_hidden_layers", 1001},
+      {"hidden_size", 1 << 21},
       {"num_random_blocks", -1},
       {"hidden_act", "relu"},
       {"hidden_act", 1},
