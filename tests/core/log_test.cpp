@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -69,11 +70,17 @@ std::string shown_on_terminal(Verbosity verbosity, const std::function<void()>& 
   std::fflush(stderr);
   dup2(before, STDERR_FILENO);
   close(before);
+  // The kernel hands over what was written in its own time, perhaps in pieces.
+  std::string shown;
   char buffer[4096];
-  const ssize_t n = read(terminal, buffer, sizeof(buffer));
+  pollfd ready = {.fd = terminal, .events = POLLIN, .revents = 0};
+  for (ssize_t n = 0;
+       poll(&ready, 1, 300) > 0 && (n = read(terminal, buffer, sizeof buffer)) > 0;) {
+    shown.append(buffer, static_cast<std::size_t>(n));
+  }
   close(end);
   close(terminal);
-  return n > 0 ? std::string(buffer, static_cast<std::size_t>(n)) : "";
+  return shown;
 }
 
 TEST(Progress, RedrawsOneLineOnATerminal) {
