@@ -43,7 +43,7 @@ constexpr const char* kExamples =
 
 struct Options {
   TrainingOptions training;
-  std::string architecture, task, targets, class_weights = "none";
+  std::string task, targets, class_weights = "none";
   std::vector<std::string> train, dev;
   double epochs = 5;
   std::int64_t window = 0, tss_offset = -1;
@@ -64,8 +64,7 @@ HeadTask Options::head() const {
 
 void declare(OptionParser& parser, Options& o) {
   o.training.lr = 2e-4;
-  parser.add("model,m", &o.training.common.model, "pretrained model: a folder or a shipped name");
-  parser.add("architecture", &o.architecture, "instead: JSON like a config.json, for a new model");
+  add_base_options(parser, &o.training);
   parser.add("task", &o.task, "classification, multi_label, regression or promoter");
   parser.add("train", &o.train, "CSV to learn from (may be repeated)");
   parser.add("dev", &o.dev, "CSV that the best step is chosen on (may be repeated)");
@@ -91,9 +90,6 @@ void declare(OptionParser& parser, Options& o) {
 }
 
 void check(const Options& o) {
-  if (o.training.common.model.empty() == o.architecture.empty()) {
-    throw UsageError("finetune needs one of -m/--model and --architecture");
-  }
   if (o.task.empty()) throw UsageError("finetune needs --task");
   if (o.train.empty()) throw UsageError("finetune needs --train");
   if (o.dev.empty()) throw UsageError("finetune needs --dev");
@@ -110,32 +106,6 @@ void check(const Options& o) {
   if (o.head() == HeadTask::regression && o.class_weights != "none") {
     throw UsageError("--class-weights: regression has no classes");
   }
-}
-
-/// What is learnt on: an empty shell of the model and where its weights come from.
-struct Base {
-  std::unique_ptr<model::Model> model;  // null: a new one
-  model::ModelConfig config;
-};
-
-Base open_base(const Options& options, core::KernelSet& kernels, TrainingRun& run) {
-  Base base;
-  if (!options.architecture.empty()) {
-    base.config = read_architecture(options.architecture);
-    // A head that nothing trains would only pretend to know.
-    if (options.masked_lm_weight == 0) base.config.masked_lm = false;
-    run.set_files("architecture", {options.architecture});
-    return base;
-  }
-  LoadedModel loaded = load_model(kernels, options.training.common.model);
-  run.refuse_folder(loaded.path);
-  run.set_option("model", loaded.sha256);
-  run.set_provenance("base", {{"name", loaded.name},
-                              {"sha256", loaded.sha256},
-                              {"provenance", loaded.model->config().provenance}});
-  base.config = loaded.model->config();
-  base.model = std::move(loaded.model);
-  return base;
 }
 
 struct Sets {
@@ -218,15 +188,13 @@ model::ModelConfig config_with_head(const Options& options, const data::Labelled
   return config;
 }
 
-/// Weights of the base; its head too if it predicts the same, and then true.
-bool set_weights(const Base& base, std::uint64_t seed, model::Model& model) {
-  if (!base.model) {
-    model.initialize(seed);
-    return false;
-  }
-  copy_parameters(*base.model, model, seed);
+/// Whether the base's head predicts the same; else the model's is drawn.
+bool keep_or_draw_head(const BaseModel& base, std::uint64_t seed, model::Model& model) {
   const model::ModelConfig& before = base.config;
-  if (before.task == model.config().task && before.targets == model.config().targets) return true;
+  if (base.model && before.task == model.config().task &&
+      before.targets == model.config().targets) {
+    return true;
+  }
   for (const model::ParameterInfo& parameter : model.parameters().list()) {
     if (parameter.name.starts_with("classifier.")) model.initialize(parameter.name, seed);
   }
@@ -276,7 +244,9 @@ int run_finetune(const std::vector<std::string>& arguments) {
   const auto kernels = core::open_device(common.device, common.precision, common.threads);
   TrainingRun run(training, *kernels);
   set_run_options(options, run);
-  const Base base = open_base(options, *kernels, run);
+  BaseModel base = open_base(training, *kernels, run);
+  // A head that nothing trains would only pretend to know.
+  if (!base.model && options.masked_lm_weight == 0) base.config.masked_lm = false;
   const seq::KmerTokenizer tokenizer(base.config.k, base.config.stride);
   const Sets sets = read_sets(options, tokenizer, base.config);
   count_steps(options, sets.train.rows(), training);
@@ -292,7 +262,8 @@ int run_finetune(const std::vector<std::string>& arguments) {
   how.masking = training.masking;
   how.seed = common.seed;
   model::Model model(*kernels, config_with_head(options, sets.train, base.config));
-  const bool has_head = set_weights(base, common.seed, model);
+  set_weights(base, common.seed, model);
+  const bool has_head = keep_or_draw_head(base, common.seed, model);
   train::HeadTrainingTask task(model, tokenizer, sets.train, sets.dev, how);
   const bool is_regression = model.config().task == HeadTask::regression;
   if (is_regression && has_head) train::to_standard_units(task.standards(), model);

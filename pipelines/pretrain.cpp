@@ -23,23 +23,25 @@ namespace {
 using core::UsageError;
 
 constexpr const char* kDescription =
-    "Trains a new model to fill in hidden k-mers of FASTA and CSV (column 'sequence'), mixed as\n"
-    "given. Writes the model into the folder DIR, beside it train_log.jsonl and a checkpoint.\n"
-    "With --dev the best step is kept; what the sequences share with the dev set (24 bases, "
-    "either\n"
-    "strand) is cut out of them first.";
+    "Trains a model, a new one (--architecture) or further (-m), to fill in hidden k-mers of "
+    "FASTA\n"
+    "and CSV (column 'sequence'), mixed as given. Writes the model into the folder DIR, beside it\n"
+    "train_log.jsonl and a checkpoint. With --dev the best step is kept; what the sequences share\n"
+    "with the dev set (24 bases, either strand) is cut out of them first.";
 
 constexpr const char* kExamples =
     "  dnabird pretrain --architecture small.json -o base genome.fa.gz --steps 20000\n"
     "  dnabird pretrain --architecture small.json -o base genome.fa.gz promoters.csv.gz \\\n"
     "      --weights 3,1 --window 300 --dev dev.csv.gz --eval-every 1000 --lr 5e-4\n"
+    "  dnabird pretrain -m base -o longer --window 4096 genome.fa.gz    (go on, with other "
+    "windows)\n"
     "  dnabird pretrain ... --resume    (the same command again, after an interruption)";
 
 constexpr std::int64_t kLeastBases = 16;
 
 struct Options {
   TrainingOptions training;
-  std::string architecture, weights;
+  std::string weights;
   std::int64_t window = 0;
   std::vector<std::string> dev, exclude, inputs;
 };
@@ -48,7 +50,7 @@ void declare(OptionParser& parser, Options& o) {
   o.training.steps = 10000;
   o.training.lr = 5e-4;
   o.training.eval_every = 500;
-  parser.add("architecture", &o.architecture, "JSON like the config.json of a model");
+  add_base_options(parser, &o.training);
   parser.add("steps", &o.training.steps, "steps of the run");
   parser.add("window", &o.window, "bases of a window; 0 = as many as the model has positions for");
   parser.add("weights", &o.weights, "how often each file is drawn from, 3,1; else by its bases");
@@ -110,21 +112,22 @@ std::vector<data::SequenceSource> read_sources(const Options& options,
 
 int run_pretrain(const std::vector<std::string>& arguments) {
   Options options;
-  OptionParser parser("dnabird pretrain [options] --architecture FILE.json -o DIR SEQUENCES...",
-                      kDescription, kExamples);
+  OptionParser parser(
+      "dnabird pretrain [options] --architecture FILE.json | -m BASE -o DIR SEQUENCES...",
+      kDescription, kExamples);
   declare(parser, options);
   if (!parser.parse(arguments)) return 0;
   TrainingOptions& training = options.training;
   check_training_options(training);
   check_steps(training);
-  if (options.architecture.empty()) throw UsageError("pretrain needs --architecture");
   const CommonOptions& common = training.common;
   const auto kernels = core::open_device(common.device, common.precision, common.threads);
   TrainingRun run(training, *kernels);
 
-  model::ModelConfig config = read_architecture(options.architecture);
+  const BaseModel base = open_base(training, *kernels, run);
+  model::ModelConfig config = base.config;
   if (config.task != model::HeadTask::none || !config.masked_lm) {
-    throw UsageError("'" + options.architecture +
+    throw UsageError("'" + (base.model ? common.model : training.architecture) +
                      "': a model to pretrain has the masked-token head alone (task none)");
   }
   if (training.dropout >= 0) config.dropout = training.dropout;
@@ -139,7 +142,6 @@ int run_pretrain(const std::vector<std::string>& arguments) {
   config.window_bases = window;
   run.set_option("window", window);
   run.set_option("weights", options.weights);
-  run.set_files("architecture", {options.architecture});
   run.set_files("SEQUENCES", options.inputs);
   run.set_files("dev", options.dev);
   run.set_files("exclude", options.exclude);
@@ -155,7 +157,7 @@ int run_pretrain(const std::vector<std::string>& arguments) {
   if (!dev.empty()) dev_set.emplace(cut_windows(dev, window), tokenizer, training.masking);
 
   model::Model model(*kernels, config);
-  model.initialize(common.seed);
+  set_weights(base, common.seed, model);
   train::MaskedLmTask task(
       model, tokenizer, sampler, dev_set ? &*dev_set : nullptr,
       {training.batch_size(), training.accumulate, training.masking, common.seed});

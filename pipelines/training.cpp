@@ -55,6 +55,11 @@ void expect(bool condition, const std::string& option, const std::string& expect
 
 }  // namespace
 
+void add_base_options(OptionParser& parser, TrainingOptions* o) {
+  parser.add("model,m", &o->common.model, "model to begin with: a folder or a shipped name");
+  parser.add("architecture", &o->architecture, "instead: JSON like a config.json, for a new model");
+}
+
 void add_training_options(OptionParser& parser, TrainingOptions* o) {
   parser.add("accumulate", &o->accumulate, "batches in one step");
   parser.add("lr", &o->lr, "highest learning rate");
@@ -82,6 +87,9 @@ void add_training_options(OptionParser& parser, TrainingOptions* o) {
 void check_training_options(const TrainingOptions& o) {
   if (o.common.output.empty() || o.common.output == "-") {
     throw UsageError("missing option --output (-o): the folder for the model");
+  }
+  if (o.common.model.empty() == o.architecture.empty()) {
+    throw UsageError("expected one of -m/--model and --architecture");
   }
   expect(o.accumulate >= 1, "accumulate", "at least 1");
   expect(o.lr > 0, "lr", "a number above 0");
@@ -246,12 +254,43 @@ void TrainingRun::train(model::Model& model, train::TrainingTask& task,
                  (trainer.best() ? " of step " + std::to_string(trainer.best()->step) : ""));
 }
 
+namespace {
+
+/// Of a new model: a file like config.json.
 model::ModelConfig read_architecture(const std::string& path) {
   try {
     return model::config_from_json(io::read_json(path));
   } catch (const DataError& problem) {
     const std::string what = problem.what();
     throw DataError(what.find(path) == std::string::npos ? "'" + path + "': " + what : what);
+  }
+}
+
+}  // namespace
+
+BaseModel open_base(const TrainingOptions& options, core::KernelSet& kernels, TrainingRun& run) {
+  BaseModel base;
+  if (!options.architecture.empty()) {
+    base.config = read_architecture(options.architecture);
+    run.set_files("architecture", {options.architecture});
+    return base;
+  }
+  LoadedModel loaded = load_model(kernels, options.common.model);
+  run.refuse_folder(loaded.path);
+  run.set_option("model", loaded.sha256);
+  run.set_provenance("base", {{"name", loaded.name},
+                              {"sha256", loaded.sha256},
+                              {"provenance", loaded.model->config().provenance}});
+  base.config = loaded.model->config();
+  base.model = std::move(loaded.model);
+  return base;
+}
+
+void set_weights(const BaseModel& base, std::uint64_t seed, model::Model& model) {
+  if (base.model) {
+    copy_parameters(*base.model, model, seed);
+  } else {
+    model.initialize(seed);
   }
 }
 

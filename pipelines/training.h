@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@ namespace dnabird::pipelines {
 
 struct TrainingOptions {
   CommonOptions common;
+  std::string architecture;  // in place of common.model
   std::int64_t steps = 0;
   std::int64_t accumulate = 1;
   double lr = 0;
@@ -33,7 +35,8 @@ struct TrainingOptions {
   std::int64_t batch_size() const { return common.batch_size == 0 ? 32 : common.batch_size; }
 };
 
-/// Declares all of them.
+/// Declares --model and --architecture, then all the others.
+void add_base_options(OptionParser& parser, TrainingOptions* options);
 void add_training_options(OptionParser& parser, TrainingOptions* options);
 /// Both throw UsageError that names the option with a value that makes no sense; the second one
 /// looks at those that may have to be counted from the data first.
@@ -71,8 +74,17 @@ class TrainingRun {
   nlohmann::json provenance_ = nlohmann::json::object();
 };
 
-/// A new model from a file like config.json; `dropout` below 0 = as the file says.
-model::ModelConfig read_architecture(const std::string& path);
+/// What training begins from: a model, or an architecture whose weights are to be drawn.
+struct BaseModel {
+  std::unique_ptr<model::Model> model;  // null: a new one
+  model::ModelConfig config;
+};
+
+/// Opens --model, or reads --architecture (a file like config.json), of which one is given, and
+/// tells the run.
+BaseModel open_base(const TrainingOptions& options, core::KernelSet& kernels, TrainingRun& run);
+/// The base's weights (what it lacks is drawn), or all of them drawn.
+void set_weights(const BaseModel& base, std::uint64_t seed, model::Model& model);
 
 /// "1,2.5" to numbers. Throws UsageError that names the option.
 std::vector<double> parse_numbers(const std::string& option, const std::string& text);

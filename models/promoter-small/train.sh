@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the model that ships: draws negatives, pretrains, fine-tunes.
+# Makes the model that ships: gathers a training set, pretrains, fine-tunes.
 #   bash models/promoter-small/train.sh DATA WORK
 # DATA holds the training data (folders promoter_300bp, genome, promoter_annotation, ...); WORK gets what
 # is made, the model in WORK/promoter-small. A run that was interrupted goes on where it was. What shares a
@@ -37,26 +37,36 @@ train=data/promoter_300bp/train.csv.gz
   done | LC_ALL=C sort -u
 } | whole promoters.csv.gz
 
-python3 "$here/make_negatives.py" --train $train --dev $dev \
+python3 "$here/make_training_set.py" --dev $dev \
+  --labelled $train data/promoter_tata_300bp/train.csv.gz \
+  --promoters data/promoter_substituted_300bp/train.csv.gz \
   --genome $genome/hg38_chr1_6mb.fa.gz $genome/hg38_chr2_2mb.fa.gz \
   $genome/hg19_chr22_blocks.fa.gz \
   --start-sites data/promoter_annotation/hg38_chr1_6mb.tss.bed \
   data/promoter_annotation/hg19_chr22_blocks.tss.bed \
-  --per-promoter 2 --windows 9000 --seed 1 | whole negatives.csv.gz
+  --per-promoter 2 --windows 6000 --seed 1 | whole labelled.csv.gz
+
+sequences="promoters.csv.gz $genome/human_contigs.fa.gz $genome/hg38_chr1_6mb.fa.gz
+  $genome/hg38_chr2_2mb.fa.gz $genome/hg19_chr22_blocks.fa.gz $genome/human_clones.fa.gz
+  $genome/vertebrates_ENm001_ENm002.fa.gz"
+masks="--mask-least 4 --mask-most 9 --mask-fraction 0.2"
+
+# Overlapping k-mers are learnt in short windows first, of which a step holds many more.
+if [ ! -e short/config.json ]; then
+  "$dnabird" pretrain --architecture architecture.json -o short --window 40 --exclude $dev \
+    --steps 2000 --eval-every 500 --batch-size 64 --lr 1e-3 $masks --weights 4,1,1,1,1,1,1 \
+    --seed 1 $(resume short) $sequences
+fi
 
 if [ ! -e pretrained/config.json ]; then
-  "$dnabird" pretrain --architecture architecture.json -o pretrained --window 300 \
-    --dev $dev --steps 4000 --eval-every 500 --batch-size 32 --lr 1e-3 --schedule cosine \
-    --mask-fraction 0.2 --mask-least 3 --mask-most 9 --weights 4,1,1,1,1,1,1 --seed 1 \
-    $(resume pretrained) promoters.csv.gz $genome/human_contigs.fa.gz \
-    $genome/hg38_chr1_6mb.fa.gz $genome/hg38_chr2_2mb.fa.gz $genome/hg19_chr22_blocks.fa.gz \
-    $genome/human_clones.fa.gz $genome/vertebrates_ENm001_ENm002.fa.gz
+  "$dnabird" pretrain -m short -o pretrained --window 300 --dev $dev --steps 3000 \
+    --eval-every 1000 --batch-size 32 --lr 1e-3 --schedule cosine $masks \
+    --weights 4,1,1,1,1,1,1 --seed 1 $(resume pretrained) $sequences
 fi
 
 if [ ! -e promoter-small/config.json ]; then
-  "$dnabird" finetune -m pretrained --task promoter --train $train \
-    --train negatives.csv.gz --dev $dev --drop-shared --class-weights balanced \
-    --window 300 --tss-offset 249 --epochs 10 --batch-size 32 --lr 5e-4 --schedule cosine \
-    --average 0.999 --masked-lm-weight 0.2 --mask-fraction 0.2 --mask-least 3 --mask-most 9 \
-    --eval-every 1200 --seed 1 -o promoter-small $(resume promoter-small)
+  "$dnabird" finetune -m pretrained --task promoter --train labelled.csv.gz --dev $dev \
+    --class-weights balanced --window 300 --tss-offset 249 --steps 8000 --batch-size 32 \
+    --lr 7e-4 --schedule cosine --average 0.999 --masked-lm-weight 0.2 $masks \
+    --eval-every 1000 --seed 1 -o promoter-small $(resume promoter-small)
 fi

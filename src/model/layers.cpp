@@ -19,10 +19,6 @@ const std::string kEmbeddings = "bert.embeddings.";
 const std::string kPredictions = "cls.predictions.";
 const std::string kHead = "classifier.";
 
-std::string layer_prefix(std::int64_t layer) {
-  return "bert.encoder.layer." + std::to_string(layer) + ".";
-}
-
 // Each use of dropout in a step draws a stream of its own.
 std::int64_t use_in_embeddings() { return 0; }
 std::int64_t use_after_attention(std::int64_t layer) { return 1 + 2 * layer; }
@@ -202,6 +198,10 @@ Tensor feed_forward_backward(const LayerContext& context, std::int64_t layer,
 }
 
 }  // namespace
+
+std::string layer_prefix(std::int64_t layer) {
+  return "bert.encoder.layer." + std::to_string(layer) + ".";
+}
 
 void add_parameters(const ModelConfig& config, Parameters& parameters) {
   const std::int64_t c = config.channels;

@@ -19,6 +19,9 @@
 
 namespace dnabird::model {
 
+/// What the names of a layer's parameters begin with.
+std::string layer_prefix(std::int64_t layer);
+
 /// What every layer reads.
 struct LayerContext {
   const ModelConfig& config;

@@ -1,10 +1,9 @@
 #include "model/model.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/errors.h"
-#include "core/rng.h"
+#include "model/initializer.h"
 #include "model/layers.h"
 #include "ops/rows.h"
 
@@ -16,31 +15,6 @@ namespace {
 
 // How many block counts the drawn patterns are kept for; they can be drawn again.
 constexpr std::size_t kKeptPatterns = 32;
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-/// FNV-1a: a parameter's draws hang on its name alone, not on what else the model has.
-std::uint64_t hash_of(const std::string& name) {
-  std::uint64_t hash = 14695981039346656037ull;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  return hash;
-}
-
-/// Sines and cosines of the position, wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017,
-/// section 3.5), at the scale of the other embeddings: attention by distance is then there to be
-/// found from the start, where random rows have to learn it position by position.
-void fill_with_waves(std::int64_t channels, double scale, std::vector<float>& rows) {
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::int64_t position = static_cast<std::int64_t>(i) / channels;
-    const std::int64_t channel = static_cast<std::int64_t>(i) % channels;
-    const double exponent = static_cast<double>(channel / 2 * 2) / static_cast<double>(channels);
-    const double angle = static_cast<double>(position) / std::pow(10000.0, exponent);
-    const double wave = channel % 2 == 0 ? std::sin(angle) : std::cos(angle);
-    rows[i] = static_cast<float>(scale * std::sqrt(2.0) * wave);
-  }
-}
 
 const DevicePattern& pattern_of(const std::vector<std::shared_ptr<const DevicePattern>>& patterns,
                                 std::int64_t layer) {
@@ -76,21 +50,8 @@ void Model::initialize(std::uint64_t seed) {
 }
 
 void Model::initialize(const std::string& name, std::uint64_t seed) {
-  Tensor value = parameters_.value(name);
-  std::vector<float> values(value.size(), 0.0f);
-  if (ends_with(name, "LayerNorm.weight")) {
-    std::fill(values.begin(), values.end(), 1.0f);
-  } else if (!ends_with(name, "bias")) {
-    core::Rng rng(seed, hash_of(name));
-    for (float& v : values) v = static_cast<float>(config_.initializer_range * rng.normal());
-  }
-  if (ends_with(name, "word_embeddings.weight")) {
-    std::fill(values.begin(), values.begin() + config_.channels, 0.0f);
-  }
-  if (ends_with(name, "position_embeddings.weight")) {
-    fill_with_waves(config_.channels, config_.initializer_range, values);
-  }
-  value.set(std::span<const float>(values));
+  const std::vector<float> values = initial_values(config_, parameters_.info(name), seed);
+  parameters_.value(name).set(std::span<const float>(values));
 }
 
 void Model::set_parameter(const std::string& name, const core::Shape& shape,

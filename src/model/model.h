@@ -55,8 +55,7 @@ class Model {
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
 
-  /// Normal(0, initializer_range) matrices and embeddings, zero biases, unit norms; [PAD]'s row 0;
-  /// sinusoidal positions of the same scale, which training changes like any other parameter.
+  /// All parameters to initial_values().
   void initialize(std::uint64_t seed);
   /// For parameters that a loaded model lacks (a new head): the same by name.
   void initialize(const std::string& name, std::uint64_t seed);

@@ -30,6 +30,8 @@ class Parameters {
 
   const std::vector<ParameterInfo>& list() const { return list_; }
   bool has(const std::string& name) const;
+  /// Throws std::logic_error if there is no such parameter.
+  const ParameterInfo& info(const std::string& name) const;
   std::int64_t size() const { return size_; }
   core::Tensor value(const std::string& name) const;  // shares the flat array
   core::Tensor gradient(const std::string& name) const;
@@ -42,8 +44,6 @@ class Parameters {
   const core::Tensor& values() const { return values_; }
 
  private:
-  /// Throws std::logic_error if there is no such parameter.
-  const ParameterInfo& info(const std::string& name) const;
   std::vector<ParameterInfo> list_;
   std::map<std::string, std::size_t> index_;
   std::int64_t size_ = 0;

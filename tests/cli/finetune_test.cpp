@@ -243,7 +243,7 @@ TEST_F(Finetune, LearnsSeveralLabelsWithMissingOnes) {
   ToySequences sequences(8);
   for (const char* name : {"train.csv", "dev.csv"}) {
     std::string text = "sequence,motif,none\n";
-    for (int i = 0; i < 120; ++i) {
+    for (int i = 0; i < 240; ++i) {
       const bool has = i % 4 == 1;
       text += (has ? sequences.with_motif(48) : sequences.random(48)) + (has ? ",1" : ",0") +
               (i % 3 == 0   ? ",NA"
@@ -255,7 +255,7 @@ TEST_F(Finetune, LearnsSeveralLabelsWithMissingOnes) {
   }
   const ProcessResult result =
       run({"--architecture", "toy.json", "--task", "multi_label", "--targets", "motif,none",
-           "--train", "train.csv", "--lr", "5e-3", "--steps", "150", "--eval-every", "30",
+           "--train", "train.csv", "--lr", "5e-3", "--steps", "240", "--eval-every", "30",
            "--class-weights", "balanced"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const nlohmann::json metrics = config()["dnabird"]["provenance"]["metrics"];

@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
 #include "io/model_folder.h"
+#include "io/safetensors.h"
 #include "support/process.h"
 #include "support/toy_training.h"
 
@@ -45,10 +47,10 @@ class Pretrain : public testing::Test {
   }
 
   ProcessResult run(const Words& more, ProcessOptions options = {}) {
-    Words words = with_defaults(more, {{"--architecture", "toy.json"},
-                                       {"-o", "model"},
-                                       {"--batch-size", "8"},
-                                       {"--threads", "1"}});
+    Words words = with_defaults(more, {{"-o", "model"}, {"--batch-size", "8"}, {"--threads", "1"}});
+    if (std::find(words.begin(), words.end(), "-m") == words.end()) {
+      words = with_defaults(words, {{"--architecture", "toy.json"}});
+    }
     words.insert(words.begin(), "pretrain");
     options.folder = folder_.path();
     return run_dnabird(words, options);
@@ -128,6 +130,25 @@ TEST_F(Pretrain, ANewSeedIsANewModel) {
             read_text(folder_ / "one/model.safetensors"));
 }
 
+TEST_F(Pretrain, GoesOnFromAModelWithOtherWindows) {
+  ASSERT_EQ(run({"genome.fa", "--steps", "20", "--window", "20", "-o", "first"}).exit_code, 0);
+  // So small a step leaves the weights where they were.
+  const ProcessResult result = run({"genome.fa", "-m", "first", "--window", "48", "--steps", "1",
+                                    "--lr", "1e-12", "--dev", "dev.csv"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(config()["dnabird"]["window_bases"], 48);
+  const nlohmann::json provenance = config()["dnabird"]["provenance"];
+  EXPECT_EQ(provenance["base"]["name"], "first");
+  EXPECT_EQ(provenance["base"]["provenance"]["data"].size(), 2u);
+  const io::TensorFile before = io::read_safetensors(folder_ / "first/model.safetensors");
+  const io::TensorFile after = io::read_safetensors(folder_ / "model/model.safetensors");
+  for (const auto& [name, tensor] : before.tensors) {
+    EXPECT_THAT(after.tensors.at(name).floats(),
+                ::testing::Pointwise(::testing::FloatNear(1e-9f), tensor.floats()))
+        << name;
+  }
+}
+
 TEST_F(Pretrain, WithoutDevTheLastStepIsKept) {
   const ProcessResult result = run({"genome.fa", "--steps", "3"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
@@ -184,6 +205,8 @@ TEST_F(Pretrain, BadUsageIsOneLine) {
   expect_refused({"genome.fa", "--mask-fraction", "1"}, 2, {"--mask-fraction"});
   expect_refused({"genome.fa", "--mask-least", "5", "--mask-most", "4"}, 2, {"--mask-most"});
   expect_refused({"genome.fa", "-o", "-"}, 2, {"--output"});
+  expect_refused({"genome.fa", "-m", "base", "--architecture", "toy.json"}, 2,
+                 {"one of -m/--model and --architecture"});
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Further negatives for promoter_300bp, as CSV (sequence,label,source) on stdout.
+"""What the promoter model is fine-tuned on, as CSV (sequence,label,source) on stdout.
 
-Two kinds, both made from training data only:
-  substituted  a training promoter cut into 20 pieces of 15 bases, of which 8 stay (the last one
-               always) and 12 become random bases: the protocol of DeePromoter (Oubounyt et al.
-               2019), by which most of the task's own negatives were made;
+All of it comes from training data:
+  the rows of labelled sets, each sequence once;
+  promoters of further sets, whose own negatives answer another question (label 1 only);
+  substituted  a promoter cut into 20 pieces of 15 bases, of which 8 stay (the last one always) and
+               12 become random bases: the protocol of DeePromoter (Oubounyt et al. 2019), by which
+               most of the dev set's own negatives were made;
   genome       300 bases drawn from FASTA files, either strand, with at most 10 % N and at least
                1,000 bases from every start site named in a BED file.
 Whatever shares a 24-mer with the dev set, on either strand, is left out. Needs Python 3 only.
@@ -88,42 +90,71 @@ def draw_windows(paths, start_sites, count, kmers, rng):
             yield window
 
 
+class TrainingSet:
+    """Writes each sequence once, and none that shares a 24-mer with the dev set."""
+
+    def __init__(self, kmers, out):
+        self.kmers, self.seen, self.left_out = kmers, set(), 0
+        self.out = csv.writer(out, lineterminator="\n")
+        self.out.writerow(["sequence", "label", "source"])
+
+    def add(self, sequence, label, source):
+        """Whether it was written."""
+        if sequence in self.seen:
+            return False
+        self.seen.add(sequence)
+        if overlaps(sequence, self.kmers):
+            self.left_out += 1
+            return False
+        self.out.writerow([sequence, label, source])
+        return True
+
+
+def read_start_sites(paths):
+    start_sites = {}
+    for path in paths:
+        with open_text(path) as file:
+            for line in file:
+                contig, begin = line.split("\t")[:2]
+                start_sites.setdefault(contig, []).append(int(begin))
+    return start_sites
+
+
+def name_of(path):
+    return path.split("/")[-2]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--train", required=True, help="promoter_300bp train set, CSV")
-    parser.add_argument("--dev", required=True, help="promoter_300bp dev set, CSV")
+    parser.add_argument("--labelled", required=True, nargs="+", help="train sets, CSV")
+    parser.add_argument("--promoters", nargs="*", default=[],
+                        help="train sets of which the promoters alone are used, CSV")
+    parser.add_argument("--dev", required=True, help="dev set, CSV")
     parser.add_argument("--genome", nargs="+", required=True, help="FASTA files to draw from")
     parser.add_argument("--start-sites", nargs="*", default=[], help="BED files of start sites")
     parser.add_argument("--per-promoter", type=int, default=2, help="substituted per promoter")
-    parser.add_argument("--windows", type=int, default=9000, help="windows from the genome")
+    parser.add_argument("--windows", type=int, default=6000, help="windows from the genome")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
 
     rng = random.Random(options.seed)
     kmers = shared_kmers(sequence for sequence, _ in read_csv(options.dev))
-    start_sites = {}
-    for path in options.start_sites:
-        with open_text(path) as file:
-            for line in file:
-                contig, begin = line.split("\t")[:2]
-                start_sites.setdefault(contig, []).append(int(begin))
-
-    out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow(["sequence", "label", "source"])
-    left_out = 0
-    for promoter, label in read_csv(options.train):
-        if label != "1" or len(promoter) != LENGTH:
-            continue
+    rows = TrainingSet(kmers, sys.stdout)
+    promoters = []
+    for path in options.labelled + options.promoters:
+        for sequence, label in read_csv(path):
+            if len(sequence) != LENGTH or (label != "1" and path not in options.labelled):
+                continue
+            if rows.add(sequence, label, name_of(path)) and label == "1":
+                promoters.append(sequence)
+    for promoter in promoters:
         for _ in range(options.per_promoter):
-            negative = substitute(promoter, rng)
-            if overlaps(negative, kmers):
-                left_out += 1
-            else:
-                out.writerow([negative, 0, "substituted"])
+            rows.add(substitute(promoter, rng), 0, "substituted")
+    start_sites = read_start_sites(options.start_sites)
     for window in draw_windows(options.genome, start_sites, options.windows, kmers, rng):
-        out.writerow([window, 0, "genome"])
-    print(f"make_negatives: {left_out} substituted promoters shared a {SHARED}-mer with the dev "
-          "set and were left out", file=sys.stderr)
+        rows.add(window, 0, "genome")
+    print(f"make_training_set: {rows.left_out} sequences shared a {SHARED}-mer with the dev set "
+          "and were left out", file=sys.stderr)
 
 
 if __name__ == "__main__":
