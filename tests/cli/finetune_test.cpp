@@ -85,7 +85,7 @@ TEST_F(Finetune, LearnsAMotifAndKeepsTheBestStep) {
 }
 
 TEST_F(Finetune, ResumesToTheSameBytesAfterAnyKill) {
-  const Words options = {"--steps",       "120", "--eval-every", "30",  "--checkpoint-every", "7",
+  const Words options = {"--steps",       "240", "--eval-every", "30",  "--checkpoint-every", "7",
                          "--accumulate",  "2",   "--average",    "0.9", "--masked-lm-weight", "0.2",
                          "--both-strands"};
   ASSERT_EQ(run_toy(options).exit_code, 0);

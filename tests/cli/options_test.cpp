@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,11 @@ struct Mistake {
   Words words;
   std::vector<std::string> parts;  // of the line
 };
+
+/// In the names of the tests.
+void PrintTo(const Mistake& mistake, std::ostream* out) {
+  for (const std::string& word : mistake.words) *out << word << ' ';
+}
 
 class Mistakes : public testing::TestWithParam<Mistake> {};
 

@@ -113,13 +113,16 @@ TEST_F(ScoreFaults, OutputsThatCannotBeWritten) {
   EXPECT_EQ(full.exit_code, 1);
   EXPECT_EQ(full.err_lines(), 1) << full.err;
   EXPECT_THAT(full.err, HasSubstr("No space left"));
-  // Files may not grow: as on a full disk, a write fails in the middle.
-  const std::string line = fault(1, {test_data("small.vcf"), "-t", "z:1-300"}, {.prepare = [] {
-                                   signal(SIGXFSZ, SIG_IGN);
-                                   const rlimit limit{1000, 1000};
-                                   setrlimit(RLIMIT_FSIZE, &limit);
-                                 }});
-  EXPECT_THAT(line, HasSubstr("out.vcf.gz"));
+  // Files may not grow: as on a full disk, a write fails in the middle. (htslib 1.16 does not
+  // release a bgzip file whose last write failed.)
+  support::ProcessOptions no_room{.environment = {{"ASAN_OPTIONS", "detect_leaks=0"}}};
+  no_room.prepare = [] {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{1000, 1000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  };
+  EXPECT_THAT(fault(1, {test_data("small.vcf"), "-t", "z:1-300"}, no_room),
+              HasSubstr("out.vcf.gz"));
 }
 
 TEST_F(ScoreFaults, DevicesThatAreNotThere) {
