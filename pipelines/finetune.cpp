@@ -47,7 +47,7 @@ struct Options {
   std::vector<std::string> train, dev;
   double epochs = 5;
   std::int64_t window = 0, tss_offset = -1;
-  bool drop_shared = false, both_strands = false;
+  bool drop_shared = false, both_strands = false, calibrate = false;
   double masked_lm_weight = 0, masked_rows = 0.5;
 
   bool is_promoter() const { return task == "promoter"; }
@@ -82,6 +82,8 @@ void declare(OptionParser& parser, Options& o) {
   parser.add("masked-lm-weight", &o.masked_lm_weight,
              "weight of a masked-token loss beside that of the head; 0 = none");
   parser.add("masked-rows", &o.masked_rows, "with it: share of the sequences in which it hides");
+  parser.add_flag("calibrate", &o.calibrate,
+                  "move the probabilities of the classes so that they fit dev");
   parser.add("window", &o.window,
              "bases that score and annotate will cut; 0 = the longest train sequence");
   parser.add("tss-offset", &o.tss_offset,
@@ -102,6 +104,9 @@ void check(const Options& o) {
   }
   if (o.window < 0 || o.tss_offset < -1) {
     throw UsageError("--window and --tss-offset: expected at least 0");
+  }
+  if (o.calibrate && o.head() != HeadTask::classification) {
+    throw UsageError("--calibrate: '" + o.task + "' has no classes that exclude each other");
   }
   if (o.head() == HeadTask::regression && o.class_weights != "none") {
     throw UsageError("--class-weights: regression has no classes");
@@ -259,6 +264,7 @@ int run_finetune(const std::vector<std::string>& arguments) {
   how.both_strands = options.both_strands;
   how.masked_lm_weight = options.masked_lm_weight;
   how.masked_rows = options.masked_rows;
+  how.calibrate = options.calibrate;
   how.masking = training.masking;
   how.seed = common.seed;
   model::Model model(*kernels, config_with_head(options, sets.train, base.config));
@@ -267,8 +273,11 @@ int run_finetune(const std::vector<std::string>& arguments) {
   train::HeadTrainingTask task(model, tokenizer, sets.train, sets.dev, how);
   const bool is_regression = model.config().task == HeadTask::regression;
   if (is_regression && has_head) train::to_standard_units(task.standards(), model);
-  run.train(model, task, tokenizer, [&](model::Model& finished) {
-    if (is_regression) train::to_target_units(task.standards(), finished);
+  run.train(model, task, tokenizer, [&](nlohmann::json& provenance) {
+    if (is_regression) train::to_target_units(task.standards(), model);
+    if (!options.calibrate) return;
+    task.calibrate();
+    provenance["calibrated"] = true;
   });
   return 0;
 }

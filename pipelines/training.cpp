@@ -210,7 +210,7 @@ train::TrainerOptions TrainingRun::trainer_options() const {
 
 void TrainingRun::train(model::Model& model, train::TrainingTask& task,
                         const seq::KmerTokenizer& tokenizer,
-                        const std::function<void(model::Model&)>& finish) {
+                        const std::function<void(json&)>& finish) {
   std::optional<train::Checkpoint> checkpoint;
   if (options_.resume) {
     checkpoint =
@@ -246,9 +246,9 @@ void TrainingRun::train(model::Model& model, train::TrainingTask& task,
     config.provenance["best_step"] = trainer.best()->step;
     config.provenance["metrics"] = trainer.best()->metrics;
   }
+  if (finish) finish(config.provenance);
   model::Model finished(model.kernels(), std::move(config));
   finished.parameters().values().copy_from(model.parameters().values());
-  if (finish) finish(finished);
   save_model(finished, tokenizer, folder_);
   core::log_info("wrote model '" + folder_ + "'" +
                  (trainer.best() ? " of step " + std::to_string(trainer.best()->step) : ""));

@@ -59,10 +59,10 @@ class TrainingRun {
   /// Further provenance.
   void set_provenance(const std::string& key, nlohmann::json value);
 
-  /// Makes the folder, trains, writes the model into it. `finish` is called on the model with the
-  /// best weights before it is written.
+  /// Makes the folder, trains, writes the model into it. `finish` is called when the model has the
+  /// best weights, before it is written; it may change them and what provenance says of them.
   void train(model::Model& model, train::TrainingTask& task, const seq::KmerTokenizer& tokenizer,
-             const std::function<void(model::Model&)>& finish = {});
+             const std::function<void(nlohmann::json&)>& finish = {});
 
  private:
   train::TrainerOptions trainer_options() const;

@@ -68,5 +68,5 @@ if [ ! -e promoter-small/config.json ]; then
   "$dnabird" finetune -m pretrained --task promoter --train labelled.csv.gz --dev $dev \
     --class-weights balanced --window 300 --tss-offset 249 --steps 6000 --batch-size 32 \
     --lr 7e-4 --schedule cosine --average 0.999 --masked-lm-weight 0.2 $masks \
-    --eval-every 1000 --seed 1 -o promoter-small $(resume promoter-small)
+    --calibrate --eval-every 1000 --seed 1 -o promoter-small $(resume promoter-small)
 fi

@@ -26,19 +26,6 @@ void for_each_value(const std::vector<float>& truth, std::size_t n_targets, Visi
   }
 }
 
-/// w[k] = w[k] * factor[k], b[k] = b[k] * factor[k] + shift[k]
-void rescale_head(const std::vector<double>& factors, const std::vector<double>& shifts,
-                  model::Model& model) {
-  Tensor weight = model.parameters().value(kLastWeight);  // (K,C)
-  Tensor bias = model.parameters().value(kLastBias);      // (K)
-  std::vector<double> w = weight.to_doubles(), b = bias.to_doubles();
-  const std::size_t channels = w.size() / b.size();
-  for (std::size_t i = 0; i < w.size(); ++i) w[i] *= factors[i / channels];
-  for (std::size_t k = 0; k < b.size(); ++k) b[k] = b[k] * factors[k] + shifts[k];
-  weight.set(std::span<const double>(w));
-  bias.set(std::span<const double>(b));
-}
-
 }  // namespace
 
 std::vector<Standard> standards_of(const data::LabelledData& data) {
@@ -62,6 +49,18 @@ std::vector<Standard> standards_of(const data::LabelledData& data) {
     if (squares[k] > 0) standards[k].deviation = std::sqrt(squares[k] / counts[k]);
   }
   return standards;
+}
+
+void rescale_head(std::span<const double> factors, std::span<const double> shifts,
+                  model::Model& model) {
+  Tensor weight = model.parameters().value(kLastWeight);  // (K,C)
+  Tensor bias = model.parameters().value(kLastBias);      // (K)
+  std::vector<double> w = weight.to_doubles(), b = bias.to_doubles();
+  const std::size_t channels = w.size() / b.size();
+  for (std::size_t i = 0; i < w.size(); ++i) w[i] *= factors[i / channels];
+  for (std::size_t k = 0; k < b.size(); ++k) b[k] = b[k] * factors[k] + shifts[k];
+  weight.set(std::span<const double>(w));
+  bias.set(std::span<const double>(b));
 }
 
 void to_target_units(const std::vector<Standard>& standards, model::Model& model) {

@@ -20,7 +20,10 @@ struct Standard {
 /// Per target, over the rows that have it; a constant target has deviation 1. Throws DataError if
 /// a target has no value at all.
 std::vector<Standard> standards_of(const data::LabelledData& data);
-/// The head's last layer, from outputs in standard units to outputs in units of the targets, and
+/// The head's last layer: output k becomes factors[k] * output k + shifts[k].
+void rescale_head(std::span<const double> factors, std::span<const double> shifts,
+                  model::Model& model);
+/// The same from outputs in standard units to outputs in units of the targets, and
 /// back. `standards` (K).
 void to_target_units(const std::vector<Standard>& standards, model::Model& model);
 void to_standard_units(const std::vector<Standard>& standards, model::Model& model);

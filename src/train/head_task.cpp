@@ -135,6 +135,13 @@ Evaluation HeadTrainingTask::evaluate() {
   Predictions predictions{
       dev_.task, dev_.targets, head_outputs(model_, dev_rows_), dev_.labels, {}};
   predictions.truth.assign(dev_.truth.begin(), dev_.truth.end());
+  if (options_.calibrate) {
+    const Calibration found = fit(predictions.outputs);
+    for (std::size_t i = 0; i < predictions.outputs.size(); ++i) {
+      const double shift = found.shifts[i % found.shifts.size()];
+      predictions.outputs[i] = found.scale * predictions.outputs[i] + shift;
+    }
+  }
   std::vector<std::size_t> all(dev_.sequences.size());
   for (std::size_t row = 0; row < all.size(); ++row) all[row] = row;
   const Tensor output = Tensor::from_host(
@@ -153,6 +160,16 @@ Evaluation HeadTrainingTask::evaluate() {
   evaluation.metrics["loss"] = evaluation.loss;
   evaluation.metrics.update(as_json(metrics, dev_.targets.size()));
   return evaluation;
+}
+
+Calibration HeadTrainingTask::fit(std::span<const double> outputs) const {
+  core::require(dev_.task == HeadTask::classification, "calibration of a head without classes");
+  return fit_calibration(outputs, dev_.labels, static_cast<std::int64_t>(dev_.targets.size()));
+}
+
+void HeadTrainingTask::calibrate() {
+  const Calibration found = fit(head_outputs(model_, dev_rows_));
+  rescale_head(std::vector<double>(dev_.targets.size(), found.scale), found.shifts, model_);
 }
 
 json HeadTrainingTask::place() const {

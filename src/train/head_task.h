@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "seq/kmer_tokenizer.h"
 #include "seq/masking.h"
 #include "train/batches.h"
+#include "train/calibration.h"
 #include "train/head_loss.h"
 #include "train/trainer.h"
 
@@ -23,6 +25,7 @@ struct HeadOptions {
   bool both_strands = false;     // every draw is the reverse complement with probability one half
   double masked_lm_weight = 0;   // of the masked-token loss beside the head's
   double masked_rows = 0.5;      // share of the sequences that it masks
+  bool calibrate = false;        // evaluate what calibrate() would make; classes only
   seq::MaskingOptions masking;
   std::uint64_t seed = 1;
 };
@@ -40,10 +43,15 @@ class HeadTrainingTask : public TrainingTask {
   nlohmann::json place() const override;
   void seek(const nlohmann::json& place) override;
 
+  /// Moves the logits of the classes so that their probabilities fit the dev set; see
+  /// fit_calibration().
+  void calibrate();
+
   const std::vector<Standard>& standards() const { return standards_; }  // regression, else empty
 
  private:
   struct Step;
+  Calibration fit(std::span<const double> outputs) const;
   Step draw_step(std::int64_t step);
 
   model::Model& model_;

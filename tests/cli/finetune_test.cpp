@@ -6,6 +6,7 @@
 
 #include "io/model_folder.h"
 #include "support/process.h"
+#include "support/table.h"
 #include "support/tiny_model.h"
 #include "support/toy_training.h"
 
@@ -279,6 +280,41 @@ TEST_F(Finetune, ClassWeightsMoveTheCalls) {
   EXPECT_GT(f1(), 0.5) << "the rare class everywhere, half of dev";
 }
 
+TEST_F(Finetune, CalibrationUndoesClassWeightsAndKeepsTheOrder) {
+  ToySequences sequences(8);
+  std::string text = "sequence,label\n";
+  for (int i = 0; i < 160; ++i) text += sequences.random(48) + (i % 4 == 0 ? ",1\n" : ",0\n");
+  write_text(folder_ / "train.csv", text);
+  const Words weighted = {"--steps", "30",   "--eval-every",    "30",
+                          "--lr",    "2e-3", "--class-weights", "1,12"};
+  Words calibrated = weighted;
+  calibrated.push_back("--calibrate");
+  ASSERT_EQ(run_toy(weighted).exit_code, 0);
+  const nlohmann::json before = config()["dnabird"]["provenance"];
+  fs::remove_all(folder_ / "model");
+  const ProcessResult result = run_toy(calibrated);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json after = config()["dnabird"]["provenance"];
+  EXPECT_FALSE(before.contains("calibrated"));
+  EXPECT_EQ(after["calibrated"], true);
+  EXPECT_LT(after["metrics"]["loss"].get<double>(), before["metrics"]["loss"].get<double>());
+  EXPECT_NEAR(after["metrics"]["AUROC"].get<double>(), before["metrics"]["AUROC"].get<double>(),
+              1e-3);
+  // What was measured is what was written.
+  const ProcessResult measured =
+      run_dnabird({"evaluate", "-m", "model", "--data", "dev.csv", "--resamples", "0"},
+                  {.folder = folder_.path()});
+  int seen = 0;
+  for (const std::vector<std::string>& row : support::rows_of(measured.out)) {
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) {
+      if (row[i] != "MCC" && row[i] != "accuracy") continue;
+      EXPECT_NEAR(std::stod(row[i + 1]), after["metrics"][row[i]].get<double>(), 1e-4);
+      ++seen;
+    }
+  }
+  EXPECT_EQ(seen, 2) << measured.out << measured.err;
+}
+
 TEST_F(Finetune, TrainThatSharesWithDevIsRefusedOrDropped) {
   std::string text = read_text(folder_ / "dev.csv");
   const std::size_t row = text.find('\n') + 1;
@@ -333,6 +369,7 @@ TEST_F(Finetune, BadUsageIsOneLine) {
   expect_refused(toy({"--task", "promotor"}), 2, {"'promotor'", "promoter"});
   expect_refused(toy({"-m", "base"}), 2, {"one of"});
   expect_refused(toy({"--lr", "0"}), 2, {"--lr"});
+  expect_refused(toy({"--task", "multi_label", "--calibrate"}), 2, {"--calibrate", "multi_label"});
   expect_refused(toy({"--schedule", "step"}), 2, {"--schedule", "'step'", "cosine"});
   expect_refused(toy({"--average", "1"}), 2, {"--average"});
   expect_refused(toy({"--class-weights", "1,2,3"}), 2, {"--class-weights", "3 numbers"});
