@@ -72,14 +72,18 @@ void finish_interrupted_write(const fs::path& folder, const fs::path& partial) {
 class PartialFolder {
  public:
   explicit PartialFolder(const fs::path& path) : path_(path) {
-    std::error_code error;
-    fs::create_directories(path, error);
-    if (error) throw_file_error("write", path.string(), error.value());
-    remove_leftovers();
+    // First, so that no signal comes between making the folder and knowing of it.
     for (const char* name : kFilesInOrder) {
       slots_.push_back(register_partial((path / name).string()));
     }
     slots_.push_back(register_partial(path.string()));
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error) {
+      release();
+      throw_file_error("write", path.string(), error.value());
+    }
+    remove_leftovers();
   }
   ~PartialFolder() {
     release();

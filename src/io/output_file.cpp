@@ -32,8 +32,15 @@ std::string follow_links(const std::string& path) {
   return result;
 }
 
-/// Creates an empty file beside `target` that nobody else has; returns its name.
-std::string create_beside(const std::string& target, const std::string& asked) {
+/// A file that a signal removes.
+struct RegisteredFile {
+  std::string name;
+  int slot;
+};
+
+/// Creates an empty file beside `target` that nobody else has. Its name is registered first, so
+/// that no signal comes between the two.
+RegisteredFile create_beside(const std::string& target, const std::string& asked) {
   const fs::path folder = fs::path(target).parent_path();
   const std::string where = folder.empty() ? "." : folder.string();
   struct stat status;
@@ -45,12 +52,16 @@ std::string create_beside(const std::string& target, const std::string& asked) {
   const std::string base = "." + stem + ".partial-" + std::to_string(getpid());
   for (int i = 0; i < kMaxTries; ++i) {
     const std::string name = (folder / (i ? base + "-" + std::to_string(i) : base)).string();
+    if (lstat(name.c_str(), &status) == 0) continue;
+    const int slot = register_partial(name);
     const int file = open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
     if (file >= 0) {
       close(file);
-      return name;
+      return {name, slot};
     }
-    if (errno != EEXIST) throw_file_error("write", asked, errno);
+    const int failed = errno;
+    release_partial(slot);
+    if (failed != EEXIST) throw_file_error("write", asked, failed);
   }
   throw core::DataError("cannot write '" + asked + "': too many files named '" + base +
                         "*' beside it; remove them");
@@ -91,8 +102,9 @@ PartialOutput::PartialOutput(std::string path)
     temporary_ = path_;  // a device or pipe cannot be replaced: write to it
     return;
   }
-  temporary_ = create_beside(exists ? follow_links(path_) : path_, path_);
-  slot_ = register_partial(temporary_);
+  RegisteredFile file = create_beside(exists ? follow_links(path_) : path_, path_);
+  temporary_ = std::move(file.name);
+  slot_ = file.slot;
 }
 
 PartialOutput::~PartialOutput() {
