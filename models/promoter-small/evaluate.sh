@@ -22,5 +22,5 @@ dev=data/promoter_300bp/dev.csv.gz
   -o mpra_saturation.tsv
 annotation=data/promoter_annotation
 "$dnabird" annotate -m "$model" $annotation/dev_chr1_6mb_8mb.fa.gz --threshold 0.5 -o annotation.bed
-"$dnabird" evaluate --annotation annotation.bed --thresholds 0.5,0.9,0.99,0.999 \
+"$dnabird" evaluate --annotation annotation.bed --thresholds 0.9,0.99,0.996 \
   --truth-bed $annotation/dev_chr1_6mb_8mb.tss.bed -o annotation.tsv
