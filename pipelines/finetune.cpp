@@ -195,11 +195,9 @@ model::ModelConfig config_with_head(const Options& options, const data::Labelled
 
 /// Whether the base's head predicts the same; else the model's is drawn.
 bool keep_or_draw_head(const BaseModel& base, std::uint64_t seed, model::Model& model) {
+  if (!base.model) return false;  // all of it has been drawn
   const model::ModelConfig& before = base.config;
-  if (base.model && before.task == model.config().task &&
-      before.targets == model.config().targets) {
-    return true;
-  }
+  if (before.task == model.config().task && before.targets == model.config().targets) return true;
   for (const model::ParameterInfo& parameter : model.parameters().list()) {
     if (parameter.name.starts_with("classifier.")) model.initialize(parameter.name, seed);
   }

@@ -9,6 +9,7 @@
 #include "support/table.h"
 #include "support/tiny_model.h"
 #include "support/toy_training.h"
+#include "support/training_command.h"
 
 namespace dnabird {
 namespace {
@@ -18,11 +19,11 @@ using testing::HasSubstr;
 using Words = std::vector<std::string>;
 namespace fs = std::filesystem;
 
-class Finetune : public testing::Test {
+class Finetune : public TrainingCommand {
  protected:
   void SetUp() override { write_toy_files(folder_); }
 
-  ProcessResult run(const Words& more, ProcessOptions options = {}) {
+  ProcessResult run(const Words& more, ProcessOptions options = {}) override {
     Words words = with_defaults(
         more, {{"--dev", "dev.csv"}, {"-o", "model"}, {"--batch-size", "16"}, {"--threads", "1"}});
     words.insert(words.begin(), "finetune");
@@ -39,17 +40,6 @@ class Finetune : public testing::Test {
   ProcessResult run_toy(const Words& more, const ProcessOptions& options = {}) {
     return run(toy(more), options);
   }
-  void expect_refused(const Words& more, int exit_code, const Words& parts) {
-    const ProcessResult result = run(more);
-    EXPECT_EQ(result.exit_code, exit_code) << result.err;
-    EXPECT_EQ(result.err_lines(), 1) << result.err;
-    for (const std::string& part : parts) EXPECT_THAT(result.err, HasSubstr(part));
-    EXPECT_FALSE(fs::exists(folder_ / "model/config.json"));
-  }
-  nlohmann::json config() const { return io::read_json(folder_ / "model/config.json"); }
-  std::string log() const { return folder_ / "model/train_log.jsonl"; }
-
-  TempFolder folder_;
 };
 
 TEST_F(Finetune, LearnsAMotifAndKeepsTheBestStep) {
@@ -106,12 +96,7 @@ TEST_F(Finetune, ResumesToTheSameBytesAfterAnyKill) {
   const ProcessResult end = run_toy(resumed);
   ASSERT_EQ(end.exit_code, 0) << end.err;
   EXPECT_THAT(end.err, HasSubstr("resuming behind step "));
-  for (const char* name : {"model.safetensors", "config.json", "vocab.txt"}) {
-    EXPECT_EQ(read_text(folder_ / "model/" + name), read_text(folder_ / "whole/" + name)) << name;
-  }
-  EXPECT_EQ(first_difference(log_without_times(log()),
-                             log_without_times(folder_ / "whole/train_log.jsonl")),
-            "");
+  expect_same_as_whole();
   // What is finished stays so.
   const std::string model = read_text(folder_ / "model/model.safetensors");
   ASSERT_EQ(run_toy(resumed).exit_code, 0);

@@ -10,6 +10,7 @@
 #include "io/safetensors.h"
 #include "support/process.h"
 #include "support/toy_training.h"
+#include "support/training_command.h"
 
 namespace dnabird {
 namespace {
@@ -28,7 +29,7 @@ std::string rich_in(const char* two, ToySequences& sequences, std::size_t n) {
   return bases;
 }
 
-class Pretrain : public testing::Test {
+class Pretrain : public TrainingCommand {
  protected:
   void SetUp() override {
     write_toy_architecture(folder_ / "toy.json");
@@ -46,7 +47,7 @@ class Pretrain : public testing::Test {
     write_text(folder_ / "dev.csv", dev);
   }
 
-  ProcessResult run(const Words& more, ProcessOptions options = {}) {
+  ProcessResult run(const Words& more, ProcessOptions options = {}) override {
     Words words = with_defaults(more, {{"-o", "model"}, {"--batch-size", "8"}, {"--threads", "1"}});
     if (std::find(words.begin(), words.end(), "-m") == words.end()) {
       words = with_defaults(words, {{"--architecture", "toy.json"}});
@@ -55,17 +56,6 @@ class Pretrain : public testing::Test {
     options.folder = folder_.path();
     return run_dnabird(words, options);
   }
-  void expect_refused(const Words& more, int exit_code, const Words& parts) {
-    const ProcessResult result = run(more);
-    EXPECT_EQ(result.exit_code, exit_code) << result.err;
-    EXPECT_EQ(result.err_lines(), 1) << result.err;
-    for (const std::string& part : parts) EXPECT_THAT(result.err, HasSubstr(part));
-    EXPECT_FALSE(fs::exists(folder_ / "model/config.json"));
-  }
-  nlohmann::json config() const { return io::read_json(folder_ / "model/config.json"); }
-  std::string log() const { return folder_ / "model/train_log.jsonl"; }
-
-  TempFolder folder_;
 };
 
 TEST_F(Pretrain, LearnsFromFastaAndCsvMixed) {
@@ -106,12 +96,7 @@ TEST_F(Pretrain, ResumesToTheSameBytesAfterAnyKill) {
   EXPECT_GE(killed, 2);
   const ProcessResult end = run(resumed);
   ASSERT_EQ(end.exit_code, 0) << end.err;
-  for (const char* name : {"model.safetensors", "config.json", "vocab.txt"}) {
-    EXPECT_EQ(read_text(folder_ / "model/" + name), read_text(folder_ / "whole/" + name)) << name;
-  }
-  EXPECT_EQ(first_difference(log_without_times(log()),
-                             log_without_times(folder_ / "whole/train_log.jsonl")),
-            "");
+  expect_same_as_whole();
 }
 
 TEST_F(Pretrain, ThreadsChangeNoByte) {
