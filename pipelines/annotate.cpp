@@ -228,8 +228,8 @@ int run_annotate(const std::vector<std::string>& arguments) {
   }
   const CommonOptions& common = options.common;
   const auto kernels = core::open_device(common.device, common.precision, common.threads);
-  const LoadedModel loaded =
-      load_model(*kernels, common.model.empty() ? kDefaultModel : common.model);
+  const LoadedModel loaded = load_model(
+      *kernels, common.model.empty() ? kDefaultModel : common.model, common.random_blocks);
   const predict::ScanOptions scan = scan_options(options, loaded);
   const predict::WindowBatcher batcher(*loaded.model, common.batch_size);
   PromoterScanner scanner(batcher, loaded.tokenizer, scan);

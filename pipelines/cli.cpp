@@ -227,6 +227,10 @@ void OptionParser::add_common(CommonOptions* options, unsigned which) {
   if (which & kModel) {
     add("model,m", &options->model, "model folder, or the name of a shipped model");
   }
+  if ((which & kModel) && (which & kDevice)) {
+    add("random-blocks", &options->random_blocks,
+        "random blocks of the attention in place of the model's own: hf_eval, hf_train or uniform");
+  }
   if (which & kOutput) add("output,o", &options->output, "where to write; - is standard output");
   if (which & kDevice) {
     state_->device_options = options;

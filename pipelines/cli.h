@@ -18,6 +18,7 @@ struct Command {
 /// Options common to the commands; each adds those that it knows.
 struct CommonOptions {
   std::string model;               // -m/--model
+  std::string random_blocks;       // --random-blocks, empty = the model's own
   std::string output = "-";        // -o/--output
   int threads = 0;                 // --threads, 0 = all cores
   std::string device = "auto";     // --device
@@ -45,7 +46,7 @@ class OptionParser {
   void add_positional(const std::string& what, std::vector<std::string>* value, int least,
                       int most);
   enum Common : unsigned {
-    kModel = 1,
+    kModel = 1,  // with kDevice, for those who run it, its random blocks too
     kOutput = 2,
     kDevice = 4,  // device, precision, threads, batch size
     kSeed = 8

@@ -133,7 +133,8 @@ void evaluate_sequences(const EvaluateOptions& options, EvaluateReport& report) 
   const auto kernels =
       core::open_device(options.common.device, options.common.precision, options.common.threads);
   const LoadedModel loaded =
-      load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model);
+      load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model,
+                 options.common.random_blocks);
   report.provenance.push_back("model=" + loaded.name + " sha256=" + loaded.sha256);
   options.masked_lm ? evaluate_masked_lm(options, loaded, report)
                     : evaluate_head(options, loaded, report);

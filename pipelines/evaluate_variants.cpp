@@ -134,7 +134,8 @@ std::string score_alleles(const EvaluateOptions& options, std::vector<Allele>& a
   const io::Fasta fasta(options.reference);
   const FastaGenome genome(fasta);
   const LoadedModel loaded =
-      load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model);
+      load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model,
+                 options.common.random_blocks);
   predict::VariantScorer scorer(
       *loaded.model, loaded.tokenizer, genome,
       {predict::available_scores(loaded.model->config()), options.common.batch_size});

@@ -52,9 +52,7 @@ std::int64_t dense_blocks(const model::ModelConfig& config) {
   const std::int64_t most = (config.positions + config.block_size - 1) / config.block_size;
   std::int64_t blocks = 1;
   for (; blocks < most; ++blocks) {
-    model::PatternOptions next{config.heads,         blocks + 1,          config.block_size,
-                               config.random_blocks, config.pattern_seed, 0};
-    if (!model::uniform_pattern(next).is_dense()) break;
+    if (!model::pattern_of_layer(config, blocks + 1, 0).is_dense()) break;
   }
   return blocks;
 }
@@ -96,7 +94,8 @@ Json describe_model(const LoadedModel& loaded) {
                           {"heads", config.heads},
                           {"feed_forward", config.feed_forward},
                           {"positions", config.positions}};
-  info["attention"] = {{"block_size", config.block_size},
+  info["attention"] = {{"mode", config.full_attention ? "full" : name_of(config.pattern_mode)},
+                       {"block_size", config.block_size},
                        {"window_blocks", 3},
                        {"global_blocks", 2},
                        {"random_blocks", config.random_blocks},

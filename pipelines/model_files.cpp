@@ -1,75 +1,35 @@
 #include "pipelines/model_files.h"
 
-#include <algorithm>
-#include <cmath>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <utility>
 #include <vector>
 
 #include "core/errors.h"
 #include "io/model_folder.h"
+#include "io/sha256.h"
+#include "pipelines/load_parameters.h"
 
 namespace dnabird::pipelines {
 namespace {
 
 using core::DataError;
 
-constexpr const char* kWeights = "model.safetensors";
-
-/// What other tools store beside what we use: the pooler, and the decoder that is the word
-/// embedding.
-bool is_spare(const std::string& name) {
-  return name.starts_with("bert.pooler.") || name.starts_with("cls.predictions.decoder.") ||
-         name.starts_with("cls.seq_relationship.");
-}
-
 bool is_head(const std::string& name) { return name.starts_with("classifier."); }
 
-std::string weights_path(const std::string& folder) {
-  return (std::filesystem::path(folder) / kWeights).string();
-}
-
-bool is_finite(const std::vector<float>& values) {
-  return std::all_of(values.begin(), values.end(),
-                     [](float value) { return std::isfinite(value); });
-}
-
-void set_parameters(const io::TensorFile& weights, const std::string& path, model::Model& model) {
-  for (const auto& [name, tensor] : weights.tensors) {
-    if (is_spare(name)) continue;
-    if (tensor.dtype != "F32" && tensor.dtype != "F64") {
-      throw DataError("'" + path + "': tensor " + name + " holds " + tensor.dtype +
-                      ", expected F32 or F64");
-    }
-    const std::vector<float> values = tensor.floats();
-    if (!is_finite(values)) {
-      throw DataError("'" + path + "': tensor " + name +
-                      " holds values that are not finite; the file is damaged or the training "
-                      "diverged");
-    }
-    try {
-      model.set_parameter(name, tensor.shape, values);
-    } catch (const DataError& problem) {
-      throw DataError("'" + path + "': " + problem.what());
-    }
-  }
-  for (const model::ParameterInfo& parameter : model.parameters().list()) {
-    if (!weights.tensors.contains(parameter.name)) {
-      throw DataError("'" + path + "' lacks the tensor " + parameter.name + " " +
-                      core::to_string(parameter.shape));
-    }
-  }
-}
-
-model::ModelConfig config_of(const io::ModelFolder& folder, const std::string& path) {
+model::ModelConfig config_of(const nlohmann::json& json, const std::string& path,
+                             const model::TensorShapes* shapes) {
   try {
-    return model::config_from_json(folder.config);
+    model::ModelConfig config = model::config_from_json(json);
+    if (shapes) model::settle_heads(json, *shapes, config);
+    return config;
   } catch (const DataError& problem) {
     throw DataError("'" + path + "/config.json': " + problem.what());
   }
 }
 
-seq::KmerTokenizer tokenizer_of(const io::ModelFolder& folder, const model::ModelConfig& config,
+seq::KmerTokenizer tokenizer_of(const io::OpenModelFolder& folder, const model::ModelConfig& config,
                                 const std::string& path) {
   try {
     seq::KmerTokenizer tokenizer =
@@ -87,26 +47,42 @@ seq::KmerTokenizer tokenizer_of(const io::ModelFolder& folder, const model::Mode
 
 }  // namespace
 
-LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path) {
+LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path,
+                       const std::string& random_blocks) {
   const std::string path = io::find_model(name_or_path);
-  const io::ModelFolder folder = io::read_model_folder(path);
-  model::ModelConfig config = config_of(folder, path);
+  const io::OpenModelFolder folder = io::open_model_folder(path);
+  const ParameterSource source(folder.weights, path);
+  const model::TensorShapes shapes = source.shapes();
+  model::ModelConfig config = config_of(folder.config, path, &shapes);
+  if (!random_blocks.empty()) config.pattern_mode = random_blocks_mode(random_blocks);
   seq::KmerTokenizer tokenizer = tokenizer_of(folder, config, path);
+  // Beside the reading: it takes about as long.
+  std::future<std::string> sha256 =
+      std::async(std::launch::async, io::sha256_of_files, std::cref(folder.weights.files()));
   auto model = std::make_unique<model::Model>(kernels, std::move(config));
-  set_parameters(folder.weights, weights_path(path), *model);
+  source.load(*model,
+              model::rescales_embeddings(folder.config) ? WordRows::rescaled : WordRows::as_stored);
   std::filesystem::path name = std::filesystem::absolute(path).lexically_normal();
   if (!name.has_filename()) name = name.parent_path();
   return {.model = std::move(model),
           .tokenizer = tokenizer,
           .name = name.filename().string(),
           .path = path,
-          .sha256 = io::sha256_of_file(weights_path(path))};
+          .sha256 = sha256.get()};
+}
+
+model::PatternMode random_blocks_mode(const std::string& name) {
+  try {
+    return model::pattern_mode_from(name);
+  } catch (const DataError& problem) {
+    throw core::UsageError(std::string("--random-blocks: ") + problem.what());
+  }
 }
 
 seq::KmerTokenizer load_tokenizer(const std::string& name_or_path) {
   const std::string path = io::find_model(name_or_path);
-  const io::ModelFolder folder = io::read_model_folder(path);
-  return tokenizer_of(folder, config_of(folder, path), path);
+  const io::OpenModelFolder folder = io::open_model_folder(path);
+  return tokenizer_of(folder, config_of(folder.config, path, nullptr), path);
 }
 
 void save_model(const model::Model& model, const seq::KmerTokenizer& tokenizer,

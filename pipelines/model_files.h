@@ -15,13 +15,18 @@ struct LoadedModel {
   seq::KmerTokenizer tokenizer;
   std::string name;  // last part of the folder's path
   std::string path;
-  std::string sha256;  // of model.safetensors
+  std::string sha256;  // of model.safetensors, or of its shards one behind the other
 };
 
-/// Reads a folder (or shipped name, io::find_model). Every tensor must be there with its shape and
-/// none be left over (bert.pooler aside), and every value finite; else DataError naming file and
-/// tensor.
-LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path);
+/// Reads a folder (or shipped name, io::find_model), tensor by tensor. Every tensor must be there
+/// with its shape and none be left over (model::is_unused aside), and every value finite; else
+/// DataError naming file and tensor. `random_blocks` (see random_blocks_mode) goes before what the
+/// folder says; empty = the folder's own.
+LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path,
+                       const std::string& random_blocks = "");
+
+/// hf_eval, hf_train or uniform, as --random-blocks takes them; throws UsageError.
+model::PatternMode random_blocks_mode(const std::string& name);
 
 /// The tokenizer of such a folder, of which the tensors are read but not compared with config.json.
 seq::KmerTokenizer load_tokenizer(const std::string& name_or_path);

@@ -280,7 +280,8 @@ int run_score(const std::vector<std::string>& arguments) {
   const auto kernels =
       core::open_device(options.common.device, options.common.precision, options.common.threads);
   const LoadedModel loaded =
-      load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model);
+      load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model,
+                 options.common.random_blocks);
   const predict::ScoreSet scores = choose_scores(asked, loaded);
 
   const io::Fasta fasta(options.reference);

@@ -12,7 +12,7 @@
 #include "core/text.h"
 #include "io/file_error.h"
 #include "io/model_folder.h"
-#include "io/safetensors.h"
+#include "io/sha256.h"
 #include "pipelines/model_files.h"
 
 namespace dnabird::pipelines {
@@ -57,6 +57,9 @@ void expect(bool condition, const std::string& option, const std::string& expect
 
 void add_base_options(OptionParser& parser, TrainingOptions* o) {
   parser.add("model,m", &o->common.model, "model to begin with: a folder or a shipped name");
+  parser.add("random-blocks", &o->common.random_blocks,
+             "random blocks of the attention in place of the model's own: hf_eval, hf_train or "
+             "uniform");
   parser.add("architecture", &o->architecture, "instead: JSON like a config.json, for a new model");
 }
 
@@ -90,6 +93,9 @@ void check_training_options(const TrainingOptions& o) {
   }
   if (o.common.model.empty() == o.architecture.empty()) {
     throw UsageError("expected one of -m/--model and --architecture");
+  }
+  if (o.common.model.empty() && !o.common.random_blocks.empty()) {
+    throw UsageError("--random-blocks needs -m/--model; of a new model they stand in its JSON");
   }
   expect(o.accumulate >= 1, "accumulate", "at least 1");
   expect(o.lr > 0, "lr", "a number above 0");
@@ -275,9 +281,12 @@ BaseModel open_base(const TrainingOptions& options, core::KernelSet& kernels, Tr
     run.set_files("architecture", {options.architecture});
     return base;
   }
-  LoadedModel loaded = load_model(kernels, options.common.model);
+  LoadedModel loaded = load_model(kernels, options.common.model, options.common.random_blocks);
   run.refuse_folder(loaded.path);
   run.set_option("model", loaded.sha256);
+  if (!options.common.random_blocks.empty()) {
+    run.set_option("random-blocks", options.common.random_blocks);
+  }
   run.set_provenance("base", {{"name", loaded.name},
                               {"sha256", loaded.sha256},
                               {"provenance", loaded.model->config().provenance}});

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "core/errors.h"
 #include "core/log.h"
@@ -26,9 +27,13 @@ using core::DataError;
 
 constexpr const char* kConfig = "config.json";
 constexpr const char* kWeights = "model.safetensors";
+constexpr const char* kWeightsIndex = "model.safetensors.index.json";
 constexpr const char* kVocabulary = "vocab.txt";
+constexpr const char* kTokenizer = "tokenizer.json";
 // config.json is the last to come and the first to go: a folder that has it is whole.
-constexpr const char* kFilesInOrder[] = {kVocabulary, kWeights, kConfig};
+constexpr const char* kFilesInOrder[] = {kVocabulary, kTokenizer, kWeights, kConfig};
+// Weights as pickles, which are programs.
+constexpr const char* kPickles[] = {"pytorch_model.bin", "pytorch_model.bin.index.json"};
 
 std::string without_slash(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -123,12 +128,29 @@ class PartialFolder {
   bool kept_ = false;
 };
 
+std::string read_text(const std::string& path) {
+  require_readable(path);
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw_file_error("read", path, errno);
+  std::ostringstream buffer;
+  buffer << in.rdbuf();
+  if (in.bad()) throw_file_error("read", path, errno);
+  return buffer.str();
+}
+
 std::vector<std::string> read_vocabulary(const std::string& path) {
   std::vector<std::string> lines;
   std::string line;
   for (LineReader reader(path); reader.next(line);) lines.push_back(line);
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
   return lines;
+}
+
+void write_text(const fs::path& path, const std::string& text) {
+  TextOutput out(path.string());
+  out.write(text);
+  out.commit();
 }
 
 /// Where the running program lies; empty if the system does not say.
@@ -138,26 +160,77 @@ fs::path binary_folder() {
   return error ? fs::path() : binary.parent_path();
 }
 
+/// A model that lies in the folder but as a pickle: how to get at its tensors.
+void refuse_pickle(const fs::path& folder) {
+  std::error_code error;
+  for (const char* name : kPickles) {
+    if (!fs::exists(folder / name, error)) continue;
+    throw DataError(
+        "model folder '" + folder.string() + "' holds its weights as " + name +
+        ", a pickle, which can hold any program and is never opened here; turn it into "
+        "safetensors where torch is installed: cd '" +
+        folder.string() +
+        "' && python3 -c \"import glob, torch, safetensors.torch as s; w = {k: v.clone() for f in "
+        "glob.glob('pytorch_model*.bin') for k, v in torch.load(f, 'cpu', "
+        "weights_only=True).items()}; s.save_file(w, 'model.safetensors', {'format': 'pt'})\"");
+  }
+}
+
+TensorReader open_weights(const fs::path& folder) {
+  const fs::path index = folder / kWeightsIndex;
+  std::error_code error;
+  // As in the field, one file goes before shards.
+  if (fs::exists(folder / kWeights, error)) {
+    return TensorReader::open((folder / kWeights).string());
+  }
+  return TensorReader::open_shards(index.string());
+}
+
+void require_files(const fs::path& folder) {
+  std::error_code error;
+  const auto has = [&](const char* name) { return fs::exists(folder / name, error); };
+  std::vector<std::string> missing;
+  if (!has(kConfig)) missing.emplace_back(kConfig);
+  if (!has(kWeights) && !has(kWeightsIndex)) {
+    refuse_pickle(folder);
+    missing.emplace_back(kWeights);
+  }
+  if (!has(kVocabulary) && !has(kTokenizer)) {
+    missing.push_back(std::string(kVocabulary) + " or " + kTokenizer);
+  }
+  if (!missing.empty()) {
+    throw DataError("model folder '" + folder.string() + "' lacks " + core::join(missing, ", "));
+  }
+}
+
 }  // namespace
 
-ModelFolder read_model_folder(const std::string& path) {
+OpenModelFolder open_model_folder(const std::string& path) {
   const fs::path folder = without_slash(path);
   finish_interrupted_write(folder, folder.string() + ".partial");
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
     throw DataError("there is no model folder '" + path + "'");
   }
-  std::vector<std::string> missing;
-  for (const char* name : {kConfig, kWeights, kVocabulary}) {
-    if (!fs::exists(folder / name, error)) missing.push_back(name);
+  require_files(folder);
+  OpenModelFolder model{read_json((folder / kConfig).string()), open_weights(folder), {}, {}};
+  if (fs::exists(folder / kVocabulary, error)) {
+    model.vocabulary = read_vocabulary((folder / kVocabulary).string());
   }
-  if (!missing.empty()) {
-    throw DataError("model folder '" + path + "' lacks " + core::join(missing, ", "));
+  if (fs::exists(folder / kTokenizer, error)) {
+    model.tokenizer = read_text((folder / kTokenizer).string());
   }
-  ModelFolder model;
-  model.config = read_json((folder / kConfig).string());
-  model.weights = read_safetensors((folder / kWeights).string());
-  model.vocabulary = read_vocabulary((folder / kVocabulary).string());
+  return model;
+}
+
+ModelFolder read_model_folder(const std::string& path) {
+  OpenModelFolder open = open_model_folder(path);
+  ModelFolder model{
+      std::move(open.config), {}, std::move(open.vocabulary), std::move(open.tokenizer)};
+  model.weights.metadata = open.weights.metadata();
+  for (const auto& [name, entry] : open.weights.tensors()) {
+    model.weights.tensors[name] = open.weights.read(name);
+  }
   return model;
 }
 
@@ -170,11 +243,10 @@ void write_model_folder(const std::string& path, const ModelFolder& model) {
   }
   finish_interrupted_write(folder, partial_path);
   PartialFolder partial(partial_path);
-  std::string vocabulary;
-  for (const std::string& line : model.vocabulary) vocabulary += line + "\n";
-  TextOutput out((partial_path / kVocabulary).string());
-  out.write(vocabulary);
-  out.commit();
+  if (!model.vocabulary.empty()) {
+    write_text(partial_path / kVocabulary, core::join(model.vocabulary, "\n") + "\n");
+  }
+  if (!model.tokenizer.empty()) write_text(partial_path / kTokenizer, model.tokenizer);
   write_safetensors((partial_path / kWeights).string(), model.weights);
   write_json((partial_path / kConfig).string(), model.config);
   partial.keep();
@@ -182,37 +254,12 @@ void write_model_folder(const std::string& path, const ModelFolder& model) {
     move_file(partial_path, folder);
     sync_folder(fs::absolute(folder).parent_path());
   } else {
+    // Of a model with another tokenizer nothing may be left to be taken for this one's.
+    fs::remove(folder / kConfig, error);
+    if (model.vocabulary.empty()) fs::remove(folder / kVocabulary, error);
+    if (model.tokenizer.empty()) fs::remove(folder / kTokenizer, error);
     move_into_place(partial_path, folder);
   }
-}
-
-nlohmann::json read_json(const std::string& path) {
-  require_readable(path);
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw_file_error("read", path, errno);
-  std::ostringstream buffer;
-  buffer << in.rdbuf();
-  const std::string text = buffer.str();
-  if (in.bad()) throw_file_error("read", path, errno);
-  if (text.empty()) throw DataError("'" + path + "' is empty");
-  try {
-    return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& problem) {
-    const std::size_t end = std::min(problem.byte > 0 ? problem.byte - 1 : 0, text.size());
-    const auto begin = text.begin();
-    const auto line = std::count(begin, begin + static_cast<std::ptrdiff_t>(end), '\n') + 1;
-    const std::size_t line_break = end == 0 ? std::string::npos : text.rfind('\n', end - 1);
-    const std::size_t column = line_break == std::string::npos ? end + 1 : end - line_break;
-    throw DataError("'" + path + "' line " + std::to_string(line) + ", column " +
-                    std::to_string(column) + ": not valid JSON");
-  }
-}
-
-void write_json(const std::string& path, const nlohmann::json& value) {
-  TextOutput out(path);
-  out.write(value.dump(2) + "\n");
-  out.commit();
 }
 
 std::string find_model(const std::string& name_or_path) {

@@ -1,32 +1,40 @@
-// A model is a folder: config.json, model.safetensors, vocab.txt (the layout of the field).
+// A model is a folder in the layout of the field: config.json; model.safetensors, or shards with
+// model.safetensors.index.json; vocab.txt or tokenizer.json.
 #pragma once
 
-#include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "io/json_file.h"
 #include "io/safetensors.h"
+#include "io/tensor_reader.h"
 
 namespace dnabird::io {
 
 struct ModelFolder {
   nlohmann::json config;                // config.json
   TensorFile weights;                   // model.safetensors
-  std::vector<std::string> vocabulary;  // lines of vocab.txt
+  std::vector<std::string> vocabulary;  // lines of vocab.txt; none if there is no such file
+  std::string tokenizer;                // tokenizer.json as it stands; empty if there is none
 };
 
-/// Throws DataError that names the folder and what it lacks.
+/// The same with the weights still on disk.
+struct OpenModelFolder {
+  nlohmann::json config;
+  TensorReader weights;
+  std::vector<std::string> vocabulary;
+  std::string tokenizer;
+};
+
+/// Throws DataError that names the folder and what it lacks; of pytorch_model.bin, which is a
+/// program and never opened, it says how to turn it into safetensors.
+OpenModelFolder open_model_folder(const std::string& path);
+/// With all weights in memory.
 ModelFolder read_model_folder(const std::string& path);
 /// Writes to `path + ".partial"`, syncs, renames; an existing model there is replaced whole,
 /// other files of the folder (logs, checkpoints) stay.
 void write_model_folder(const std::string& path, const ModelFolder& folder);
-
-/// Reads a JSON file; throws DataError with path, line and column.
-nlohmann::json read_json(const std::string& path);
-/// Writes whole or not at all.
-void write_json(const std::string& path, const nlohmann::json& value);
 
 /// Where a model of that name or path lies: a folder as given, else under $DNABIRD_MODELS, beside
 /// the installed binary (../share/dnabird/models), in the source tree (models/). Throws UsageError

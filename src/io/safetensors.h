@@ -8,9 +8,9 @@
 
 namespace dnabird::io {
 
-/// A tensor on the host. f64, f32, i32 are kept in `bytes` as stored.
+/// A tensor on the host, its elements as they are stored.
 struct HostTensor {
-  std::string dtype;  // "F32", "F64", "I32"
+  std::string dtype;  // "F32", "F16", "BF16", "F64", "I64", "I32" ... (io/tensor_values.h)
   std::vector<std::int64_t> shape;
   std::vector<char> bytes;
 
@@ -26,13 +26,10 @@ struct TensorFile {
   std::map<std::string, std::string> metadata;
 };
 
-/// Throws DataError that names the file and the tensor: truncated, header longer than the file,
-/// offsets that overlap or leave the file, shape and size that disagree, unknown dtype.
+/// All tensors of a file at once. Throws what TensorReader::open throws, which reads a model of any
+/// size tensor by tensor.
 TensorFile read_safetensors(const std::string& path);
 /// Writes whole or not at all; tensors in the order of their names.
 void write_safetensors(const std::string& path, const TensorFile& file);
-
-/// Hex digest of a file's bytes.
-std::string sha256_of_file(const std::string& path);
 
 }  // namespace dnabird::io

@@ -175,6 +175,21 @@ BlockPattern list_pattern(const std::vector<std::vector<std::vector<std::int32_t
   return builder.finish();
 }
 
+BlockPattern slots_pattern(const RandomSlots& slots, std::int64_t block_size) {
+  core::require(!slots.empty(), "slots_pattern: no heads");
+  const auto blocks = static_cast<std::int64_t>(slots[0].size()) + 2;
+  std::vector<std::vector<Row>> lists;
+  for (const auto& rows : slots) {
+    std::vector<Row>& list = lists.emplace_back();
+    for (std::int64_t row = 0; row < blocks; ++row) {
+      list.push_back(fixed_blocks(row, blocks));
+      if (row == 0 || row == blocks - 1) continue;
+      list.back().insert(list.back().end(), rows[row - 1].begin(), rows[row - 1].end());
+    }
+  }
+  return list_pattern(lists, block_size);
+}
+
 DevicePattern::DevicePattern(core::KernelSet& kernels, const BlockPattern& pattern)
     : heads_(pattern.heads), blocks_(pattern.blocks), block_size_(pattern.block_size) {
   const auto to_device = [&](const std::vector<std::int32_t>& values) {

@@ -42,6 +42,14 @@ BlockPattern uniform_pattern(const PatternOptions& options);
 BlockPattern list_pattern(const std::vector<std::vector<std::vector<std::int32_t>>>& lists,
                           std::int64_t block_size);
 
+/// Which blocks the random slots name: slots[head][query block - 1][slot], for query blocks 1 to
+/// N-2; one head = the same for all.
+using RandomSlots = std::vector<std::vector<std::vector<std::int32_t>>>;
+
+/// Window of 3, first and last block global, and the blocks of the random slots, of which each
+/// counts once more for every slot that names it.
+BlockPattern slots_pattern(const RandomSlots& slots, std::int64_t block_size);
+
 /// A pattern's arrays in the memory of a kernel set.
 class DevicePattern {
  public:

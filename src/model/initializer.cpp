@@ -43,7 +43,7 @@ void add_bases(const ModelConfig& config, std::uint64_t seed, std::vector<float>
   constexpr double kShared = 0.8;  // of the variance
   const std::int64_t channels = config.channels, k = config.k;
   const std::int64_t first = config.vocabulary - (std::int64_t{1} << (2 * k));
-  if (first < 0) return;  // not a vocabulary of k-mers
+  if (k == 0 || first < 0) return;  // not a vocabulary of k-mers
   core::Rng rng(seed, hash_of("bases"));
   std::vector<double> bases(k * 4 * channels);
   const double scale = config.initializer_range * std::sqrt(kShared / static_cast<double>(k));

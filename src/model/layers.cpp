@@ -8,6 +8,7 @@
 #include "ops/gelu.h"
 #include "ops/linear.h"
 #include "ops/rows.h"
+#include "ops/tanh.h"
 
 namespace dnabird::model {
 
@@ -17,7 +18,6 @@ namespace {
 
 const std::string kEmbeddings = "bert.embeddings.";
 const std::string kPredictions = "cls.predictions.";
-const std::string kHead = "classifier.";
 
 // Each use of dropout in a step draws a stream of its own.
 std::int64_t use_in_embeddings() { return 0; }
@@ -86,13 +86,29 @@ void add_layer(const ModelConfig& config, std::int64_t layer, Parameters& parame
     parameters.add(at + "attention.self." + part + ".weight", {c, c}, Decay::yes);
   }
   for (const char* part : {"query", "key", "value"}) {
-    parameters.add(at + "attention.self." + part + ".bias", {c}, Decay::no);
+    if (config.qkv_bias) parameters.add(at + "attention.self." + part + ".bias", {c}, Decay::no);
   }
   add_dense(parameters, at + "attention.output.dense", c, c);
   add_norm(parameters, at + "attention.output.LayerNorm", c);
   add_dense(parameters, at + "intermediate.dense", f, c);
   add_dense(parameters, at + "output.dense", c, f);
   add_norm(parameters, at + "output.LayerNorm", c);
+}
+
+std::string decoder_weight(const ModelConfig& config) {
+  return config.tied_decoder ? kEmbeddings + "word_embeddings.weight"
+                             : kPredictions + "decoder.weight";
+}
+
+/// Biases of query, key and value, or their gradients, as one; empty if they have none.
+Tensor qkv_biases(const LayerContext& context, const std::string& at) {
+  if (!context.config.qkv_bias) return {};
+  return context.parameters.value_span(at + "self.query.bias", {3 * context.config.channels});
+}
+
+Tensor qkv_bias_gradients(const LayerContext& context, const std::string& at) {
+  if (!context.config.qkv_bias) return {};
+  return context.parameters.gradient_span(at + "self.query.bias", {3 * context.config.channels});
 }
 
 ops::EmbeddingTables embedding_values(const Parameters& p) {
@@ -116,10 +132,10 @@ Tensor attention_forward(const LayerContext& context, std::int64_t layer,
   const std::int64_t batch = x.dim(0), tokens = x.dim(1), channels = config.channels;
   const Tensor w =
       context.parameters.value_span(at + "self.query.weight", {3 * channels, channels});
-  const Tensor b = context.parameters.value_span(at + "self.query.bias", {3 * channels});
-  const Tensor qkv = ops::linear_forward(x, w, b).reshape(
-      {batch, tokens, 3, config.heads, config.head_size()});  // (B,T,3,H,D)
-  Tensor log_sum_exp;                                         // (B,H,T)
+  const Tensor qkv =
+      ops::linear_forward(x, w, qkv_biases(context, at))
+          .reshape({batch, tokens, 3, config.heads, config.head_size()});  // (B,T,3,H,D)
+  Tensor log_sum_exp;                                                      // (B,H,T)
   const Tensor heads = ops::block_attention_forward(qkv, inputs.lengths, inputs.pattern.view(),
                                                     &log_sum_exp);             // (B,T,H,D)
   Tensor sum = dense(context, at + "output.dense", heads.reshape(x.shape()));  // (B,T,C)
@@ -149,7 +165,6 @@ Tensor attention_backward(const LayerContext& context, std::int64_t layer,
       context.parameters.value_span(at + "self.query.weight", {3 * channels, channels});
   const Tensor dw =
       context.parameters.gradient_span(at + "self.query.weight", {3 * channels, channels});
-  const Tensor db = context.parameters.gradient_span(at + "self.query.bias", {3 * channels});
   const Tensor dsum = norm_backward(context, at + "output.LayerNorm", cache.attention_sum,
                                     cache.attention_norm, dy);                         // (B,T,C)
   const Tensor dprojected = drop_backward(context, use_after_attention(layer), dsum);  // (B,T,C)
@@ -159,8 +174,8 @@ Tensor attention_backward(const LayerContext& context, std::int64_t layer,
       {cache.qkv, cache.context, cache.log_sum_exp}, inputs.lengths, inputs.pattern.view(),
       dheads.reshape(cache.context.shape()));  // (B,T,3,H,D)
   Tensor dx = ops::linear_backward(x, w, dqkv.reshape({x.dim(0), x.dim(1), 3 * channels}), dw,
-                                   db);  // (B,T,C)
-  ops::add_to(dx, dsum);                 // (B,T,C)
+                                   qkv_bias_gradients(context, at));  // (B,T,C)
+  ops::add_to(dx, dsum);                                              // (B,T,C)
   return dx;
 }
 
@@ -216,10 +231,14 @@ void add_parameters(const ModelConfig& config, Parameters& parameters) {
     add_dense(parameters, kPredictions + "transform.dense", c, c);
     add_norm(parameters, kPredictions + "transform.LayerNorm", c);
     parameters.add(kPredictions + "bias", {config.vocabulary}, Decay::no);
+    if (!config.tied_decoder) {
+      parameters.add(decoder_weight(config), {config.vocabulary, c}, Decay::yes);
+    }
   }
   if (config.task != HeadTask::none) {
-    add_dense(parameters, kHead + "dense", c, c);
-    add_dense(parameters, kHead + "out_proj", static_cast<std::int64_t>(config.targets.size()), c);
+    const HeadNames head = head_names(config);
+    add_dense(parameters, head.dense, c, c);
+    add_dense(parameters, head.output, static_cast<std::int64_t>(config.targets.size()), c);
   }
 }
 
@@ -265,16 +284,16 @@ Tensor masked_lm_forward(const LayerContext& context, const Tensor& hidden, cons
   const Tensor normed =
       norm(context, kPredictions + "transform.LayerNorm", activated, &saved);  // (M,C)
   if (cache != nullptr) *cache = {rows, picked, transformed, activated, saved, normed};
-  return ops::linear_forward(normed, p.value(kEmbeddings + "word_embeddings.weight"),
+  return ops::linear_forward(normed, p.value(decoder_weight(context.config)),
                              p.value(kPredictions + "bias"));  // (M,V)
 }
 
 void masked_lm_backward(const LayerContext& context, const MaskedLmCache& cache,
                         const Tensor& dlogits, Tensor& dhidden) {
   const Parameters& p = context.parameters;
-  const std::string tied = kEmbeddings + "word_embeddings.weight";
+  const std::string decoder = decoder_weight(context.config);
   const Tensor dnormed =
-      ops::linear_backward(cache.normed, p.value(tied), dlogits, p.gradient(tied),
+      ops::linear_backward(cache.normed, p.value(decoder), dlogits, p.gradient(decoder),
                            p.gradient(kPredictions + "bias"));  // (M,C)
   const Tensor dactivated = norm_backward(context, kPredictions + "transform.LayerNorm",
                                           cache.activated, cache.norm, dnormed);           // (M,C)
@@ -286,30 +305,41 @@ void masked_lm_backward(const LayerContext& context, const MaskedLmCache& cache,
 
 Tensor head_forward(const LayerContext& context, const Tensor& hidden, const Tensor& rows,
                     HeadCache* cache) {
-  Tensor cls = ops::gather_rows(hidden, rows);                       // (B,C)
-  drop(context, use_before_head(context.config), cls);               // (B,C)
-  const Tensor inner = dense(context, kHead + "dense", cls);         // (B,C)
-  Tensor activated = ops::gelu_forward(context.config.gelu, inner);  // (B,C)
-  drop(context, use_inside_head(context.config), activated);         // (B,C)
+  const bool is_bert = context.config.architecture == Architecture::bert;
+  const HeadNames names = head_names(context.config);
+  Tensor cls = ops::gather_rows(hidden, rows);                        // (B,C)
+  if (!is_bert) drop(context, use_before_head(context.config), cls);  // (B,C)
+  const Tensor inner = dense(context, names.dense, cls);              // (B,C)
+  Tensor activated = is_bert ? ops::tanh_forward(inner)               // (B,C)
+                             : ops::gelu_forward(context.config.gelu, inner);
+  const Tensor before_dropout = activated;
+  if (is_bert && dropout_for(context, use_inside_head(context.config))) {
+    activated = Tensor::empty(inner.kernels(), inner.shape());
+    activated.copy_from(before_dropout);
+  }
+  drop(context, use_inside_head(context.config), activated);  // (B,C)
   if (cache != nullptr) {
     cache->rows = rows;
     cache->cls = cls;
-    cache->dense = inner;
+    cache->dense = is_bert ? before_dropout : inner;
     cache->activated = activated;
   }
-  return dense(context, kHead + "out_proj", activated);  // (B,K)
+  return dense(context, names.output, activated);  // (B,K)
 }
 
 void head_backward(const LayerContext& context, const HeadCache& cache, const Tensor& doutput,
                    Tensor& dhidden) {
-  const Tensor ddropped =
-      dense_backward(context, kHead + "out_proj", cache.activated, doutput);  // (B,C)
+  const bool is_bert = context.config.architecture == Architecture::bert;
+  const HeadNames names = head_names(context.config);
+  const Tensor ddropped = dense_backward(context, names.output, cache.activated, doutput);  // (B,C)
   const Tensor dactivated =
-      drop_backward(context, use_inside_head(context.config), ddropped);                   // (B,C)
-  const Tensor dinner = ops::gelu_backward(context.config.gelu, cache.dense, dactivated);  // (B,C)
-  const Tensor dcls = dense_backward(context, kHead + "dense", cache.cls, dinner);         // (B,C)
-  const Tensor dpicked = drop_backward(context, use_before_head(context.config), dcls);    // (B,C)
-  ops::scatter_add_rows(dpicked, cache.rows, dhidden);  // (B,T,C)
+      drop_backward(context, use_inside_head(context.config), ddropped);  // (B,C)
+  const Tensor dinner = is_bert ? ops::tanh_backward(cache.dense, dactivated)
+                                : ops::gelu_backward(context.config.gelu, cache.dense,
+                                                     dactivated);                      // (B,C)
+  Tensor dcls = dense_backward(context, names.dense, cache.cls, dinner);               // (B,C)
+  if (!is_bert) dcls = drop_backward(context, use_before_head(context.config), dcls);  // (B,C)
+  ops::scatter_add_rows(dcls, cache.rows, dhidden);                                    // (B,T,C)
 }
 
 }  // namespace dnabird::model

@@ -75,7 +75,8 @@ struct HeadCache {
   std::optional<StepNoise> noise;
   core::Tensor rows;       // (B) i32: where each sequence's [CLS] lies
   core::Tensor cls;        // (B,C) behind dropout
-  core::Tensor dense;      // (B,C)
+  core::Tensor dense;      // (B,C): what the activation's backward asks for, GELU its input, tanh
+                           // its output
   core::Tensor activated;  // (B,C) behind dropout
 };
 

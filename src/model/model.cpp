@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "model/hf_random_blocks.h"
 #include "model/initializer.h"
 #include "model/layers.h"
 #include "ops/rows.h"
@@ -30,6 +31,21 @@ std::optional<StepNoise> copy_of(const StepNoise* noise) {
 }
 
 }  // namespace
+
+BlockPattern pattern_of_layer(const ModelConfig& config, std::int64_t blocks, std::int64_t layer) {
+  if (config.full_attention) return dense_pattern(blocks, config.block_size);
+  if (config.pattern_mode == PatternMode::uniform) {
+    return uniform_pattern({config.heads, blocks, config.block_size, config.random_blocks,
+                            config.pattern_seed, layer});
+  }
+  if (blocks <= 5 + 2 * config.random_blocks) return dense_pattern(blocks, config.block_size);
+  if (config.pattern_mode == PatternMode::hf_eval) {
+    return slots_pattern(hf_eval_blocks(blocks, config.random_blocks), config.block_size);
+  }
+  return slots_pattern(hf_train_blocks({config.heads, blocks, config.block_size,
+                                        config.random_blocks, config.positions, layer}),
+                       config.block_size);
+}
 
 ForwardCache::ForwardCache() = default;
 ForwardCache::~ForwardCache() = default;
@@ -84,18 +100,15 @@ Model::LayerPatterns Model::patterns(std::int64_t blocks) const {
   if (const auto given = given_patterns_.find(blocks); given != given_patterns_.end()) {
     return given->second;
   }
-  core::require(config_.pattern_mode == PatternMode::uniform,
-                "no pattern was set for " + std::to_string(blocks) + " blocks");
   if (const auto drawn = drawn_patterns_.find(blocks); drawn != drawn_patterns_.end()) {
     return drawn->second;
   }
   LayerPatterns patterns;
   for (std::int64_t layer = 0; layer < config_.layers; ++layer) {
-    const BlockPattern pattern =
-        uniform_pattern({config_.heads, blocks, config_.block_size, config_.random_blocks,
-                         config_.pattern_seed, layer});
+    const BlockPattern pattern = pattern_of_layer(config_, blocks, layer);
     patterns.push_back(std::make_shared<const DevicePattern>(kernels_, pattern));
-    if (pattern.is_dense()) break;  // then it is so for all layers
+    // Then it is the same for all layers.
+    if (pattern.is_dense() || config_.pattern_mode == PatternMode::hf_eval) break;
   }
   if (drawn_patterns_.size() >= kKeptPatterns) drawn_patterns_.clear();
   return drawn_patterns_[blocks] = patterns;

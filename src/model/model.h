@@ -1,7 +1,8 @@
 // BigBird encoder (post-norm) with heads: const layers, explicit backward, no tape. All that
 // backward needs goes into a cache that the caller owns; no cache = inference.
 // Parameter names and formulas: Hugging Face BigBirdForMaskedLM and
-// BigBirdForSequenceClassification.
+// BigBirdForSequenceClassification, and the same of Bert, which is this with dense attention and
+// another head.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,11 @@ struct StepNoise {
   std::uint64_t seed = 0;
   std::uint64_t step = 0;
 };
+
+/// What the attention of a layer reads of inputs of N blocks: dense if the configuration says so,
+/// or in the modes of transformers for up to 5 + 2r blocks, where that library leaves block-sparse
+/// attention.
+BlockPattern pattern_of_layer(const ModelConfig& config, std::int64_t blocks, std::int64_t layer);
 
 struct EncoderCache;  // opaque to callers; see layers.h
 struct MaskedLmCache;
@@ -75,7 +81,7 @@ class Model {
   void encode_backward(const core::Tensor& dhidden, const ForwardCache& cache);
 
   /// Logits (M,V) of the masked-token head for M rows of hidden seen as (B*T,C);
-  /// rows (M) i32. The decoder is the word embedding (tied).
+  /// rows (M) i32. The decoder is the word embedding unless the configuration unties them.
   core::Tensor masked_lm_logits(const core::Tensor& hidden, const core::Tensor& rows,
                                 ForwardCache* cache = nullptr) const;
   /// Adds to dhidden (B,T,C) and to the gradients. dlogits (M,V).

@@ -15,9 +15,6 @@ using model::HeadTask;
 
 namespace {
 
-constexpr const char* kLastWeight = "classifier.out_proj.weight";
-constexpr const char* kLastBias = "classifier.out_proj.bias";
-
 /// Calls visit(k, value) for every value of (R,K) that is not missing.
 template <class Visit>
 void for_each_value(const std::vector<float>& truth, std::size_t n_targets, Visit visit) {
@@ -53,8 +50,9 @@ std::vector<Standard> standards_of(const data::LabelledData& data) {
 
 void rescale_head(std::span<const double> factors, std::span<const double> shifts,
                   model::Model& model) {
-  Tensor weight = model.parameters().value(kLastWeight);  // (K,C)
-  Tensor bias = model.parameters().value(kLastBias);      // (K)
+  const std::string last = model::head_names(model.config()).output;
+  Tensor weight = model.parameters().value(last + ".weight");  // (K,C)
+  Tensor bias = model.parameters().value(last + ".bias");      // (K)
   std::vector<double> w = weight.to_doubles(), b = bias.to_doubles();
   const std::size_t channels = w.size() / b.size();
   for (std::size_t i = 0; i < w.size(); ++i) w[i] *= factors[i / channels];

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "io/model_folder.h"
+#include "io/sha256.h"
 #include "support/process.h"
 #include "support/table.h"
 #include "support/tiny_model.h"

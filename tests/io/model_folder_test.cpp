@@ -75,6 +75,40 @@ TEST(ModelFolder, NamesWhatIsMissing) {
   EXPECT_THAT([&] { read_model_folder(folder / "m"); }, throws_data_error("m/config.json"));
 }
 
+TEST(ModelFolder, APickleIsRefusedWithTheWayOut) {
+  const TempFolder folder;
+  for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+    write_model_folder(folder / "m", make_model(1));
+    fs::rename(folder / "m/model.safetensors", folder / ("m/" + std::string(name)));
+    EXPECT_THAT(
+        [&] { open_model_folder(folder / "m"); },
+        throws_data_error("m'", name, "pickle", "never opened", "save_file", "weights_only=True"));
+    write_model_folder(folder / "m", make_model(2));
+    EXPECT_EQ(value_of(read_model_folder(folder / "m")), 2) << "beside safetensors it is no matter";
+    fs::remove_all(folder / "m");
+  }
+}
+
+TEST(ModelFolder, ShardsAndTokenizerFilesOfTheField) {
+  const TempFolder folder;
+  ModelFolder model = make_model(1);
+  model.tokenizer = "{\"model\": 1}\n";
+  model.vocabulary.clear();
+  write_model_folder(folder / "m", model);
+  EXPECT_FALSE(fs::exists(folder / "m/vocab.txt"));
+  EXPECT_EQ(read_model_folder(folder / "m").tokenizer, model.tokenizer);
+  fs::rename(folder / "m/model.safetensors", folder / "m/part.safetensors");
+  write_json(folder / "m/model.safetensors.index.json",
+             {{"weight_map", {{"w", "part.safetensors"}}}});
+  const OpenModelFolder open = open_model_folder(folder / "m");
+  EXPECT_EQ(open.weights.files(), Names{folder / "m/part.safetensors"});
+  EXPECT_EQ(read_model_folder(folder / "m").weights.tensors.at("w").floats()[1], -1);
+  // One file goes before shards, as in the field; a model with another tokenizer leaves none.
+  write_model_folder(folder / "m", make_model(2));
+  EXPECT_EQ(value_of(read_model_folder(folder / "m")), 2);
+  EXPECT_FALSE(fs::exists(folder / "m/tokenizer.json"));
+}
+
 TEST(ModelFolder, AWriteThatFailsLeavesTheOldModel) {
   const TempFolder folder;
   write_model_folder(folder / "m", make_model(1));

@@ -88,6 +88,10 @@ TEST(Safetensors, EveryNumberTypeReadsAsFloats) {
             (Doubles{1099511627776., -1}));
   EXPECT_EQ(tensor("I16", std::vector<std::int16_t>{-7}).doubles(), Doubles{-7});
   EXPECT_EQ(tensor("I8", std::vector<std::int8_t>{-7}).doubles(), Doubles{-7});
+  EXPECT_EQ(tensor("U16", std::vector<std::uint16_t>{65535}).doubles(), Doubles{65535});
+  EXPECT_EQ(tensor("U32", std::vector<std::uint32_t>{1u << 31}).doubles(), Doubles{2147483648.});
+  EXPECT_EQ(tensor("U64", std::vector<std::uint64_t>{1ull << 63}).doubles(),
+            Doubles{9223372036854775808.});
   EXPECT_EQ(tensor("U8", std::vector<std::uint8_t>{200}).doubles(), Doubles{200});
   EXPECT_EQ(tensor("BOOL", std::vector<std::uint8_t>{1, 0}).doubles(), (Doubles{1, 0}));
   // 1, -2, largest, smallest normal, smallest subnormal, a third; as numpy gives them.
@@ -100,6 +104,28 @@ TEST(Safetensors, EveryNumberTypeReadsAsFloats) {
   EXPECT_EQ(tensor("BF16", std::vector<std::uint16_t>{0x3f80, 0xc040, 0x3eab}).doubles(),
             (Doubles{1, -3, 0.333984375}));
   EXPECT_THAT([&] { tensor("F64", Doubles{1}).ints(); }, throws_data_error("F64", "I32"));
+  EXPECT_THAT([&] { tensor("F8_E4M3", std::vector<std::uint8_t>{1}).floats(); },
+              throws_data_error("F8_E4M3", "numbers"));
+}
+
+TEST(Safetensors, EveryHalfIsTheNumberThatItsBitsSay) {
+  std::vector<std::uint16_t> all(1 << 16);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
+  HostTensor t{"F16", {1 << 16}, std::vector<char>(all.size() * 2)};
+  std::memcpy(t.bytes.data(), all.data(), t.bytes.size());
+  const std::vector<double> values = t.doubles();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const int exponent = static_cast<int>(i >> 10 & 31), mantissa = static_cast<int>(i & 1023);
+    if (exponent == 31 && mantissa != 0) {
+      ASSERT_TRUE(std::isnan(values[i])) << i;
+      continue;
+    }
+    const double size = exponent == 31  ? INFINITY
+                        : exponent == 0 ? std::ldexp(mantissa, -24)
+                                        : std::ldexp(mantissa + 1024, exponent - 25);
+    ASSERT_EQ(values[i], i >> 15 ? -size : size) << i;
+    ASSERT_EQ(std::signbit(values[i]), i >> 15 == 1) << i;
+  }
 }
 
 TEST_F(BadFile, MissingOrFolder) {
@@ -125,6 +151,10 @@ TEST_F(BadFile, HeaderThatLies) {
   EXPECT_THAT(reading(container("[]", "")), throws_data_error("not JSON"));
   EXPECT_THAT(reading(container("", "")), throws_data_error("not JSON"));
   EXPECT_THAT(reading(container("{\"a\":", "")), throws_data_error("not JSON"));
+  EXPECT_THAT(reading(container("{\"a\":" + std::string(1000000, '['), "")),
+              throws_data_error("not JSON"));
+  const std::string deep = "{\"a\":" + std::string(100000, '[') + std::string(100000, ']') + "}";
+  EXPECT_THAT(reading(container(deep, "")), throws_data_error("'a'", "lacks"));
   EXPECT_THAT(reading(container(R"({"__metadata__":{"a":1}})", "")),
               throws_data_error("__metadata__"));
 }
@@ -150,6 +180,12 @@ TEST_F(BadFile, EntriesThatLie) {
   EXPECT_THAT(bad(entry("F32", "[1]", "[0,4]")), throws_data_error("4 bytes at its end"));
   EXPECT_THAT(bad(entry("F32", "[1]", "[0]")), throws_data_error("'w'", "lacks"));
   EXPECT_THAT(bad(R"({"w":3})"), throws_data_error("'w'", "lacks"));
+  EXPECT_THAT(bad(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                  R"("w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})"),
+              throws_data_error("'w'", "listed twice"));
+  EXPECT_THAT(bad(R"({"two\nlines":3})"), throws_data_error("'two\\nlines'"));
+  EXPECT_THAT(bad(R"({"w":{"dtype":"F\n","shape":[2],"data_offsets":[0,8]}})"),
+              throws_data_error("'w'", "unknown dtype"));
   EXPECT_THAT(bad(R"({"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
                   R"("w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})"),
               throws_data_error("'w'", "overlaps"));

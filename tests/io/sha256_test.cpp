@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "io/safetensors.h"
+#include "io/sha256_blocks.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
@@ -45,6 +45,27 @@ TEST(Sha256, OfAFile) {
   EXPECT_EQ(sha256_of_file(folder / "a"), digest(text));
   EXPECT_THAT([&] { sha256_of_file(folder / "b"); },
               support::throws_data_error("b'", "No such file"));
+}
+
+TEST(Sha256, WithAndWithoutInstructionsTheSameState) {
+  std::vector<unsigned char> bytes(64 * 37);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<unsigned char>(i * 31 + i / 100);
+  }
+  for (const std::size_t blocks : {0, 1, 2, 37}) {
+    Sha256State a{1, 2, 3, 4, 5, 6, 7, 0xffffffff}, b = a;
+    sha256_blocks(bytes.data(), blocks, a);
+    sha256_blocks_portable(bytes.data(), blocks, b);
+    EXPECT_EQ(a, b) << blocks;
+  }
+}
+
+TEST(Sha256, OfSeveralFilesIsThatOfTheirBytesOneBehindTheOther) {
+  const TempFolder folder;
+  support::write_text(folder / "a", std::string(100000, 'x'));
+  support::write_text(folder / "b", "tail");
+  support::write_text(folder / "both", std::string(100000, 'x') + "tail");
+  EXPECT_EQ(sha256_of_files({folder / "a", folder / "b"}), sha256_of_file(folder / "both"));
 }
 
 }  // namespace

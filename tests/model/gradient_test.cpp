@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <tuple>
 
 #include "core/device.h"
@@ -24,6 +25,7 @@ struct Setting {
   std::vector<std::int64_t> lengths;
   bool lists;
   std::string name;
+  std::function<void(model::ModelConfig&)> change = [](model::ModelConfig&) {};
 };
 void PrintTo(const Setting& setting, std::ostream* out) { *out << setting.name; }
 
@@ -34,6 +36,7 @@ class ModelGradient : public ::testing::TestWithParam<Setting> {
     const Setting& setting = GetParam();
     model::ModelConfig config = small_config(setting.task, setting.gelu);
     if (!setting.lists) config.positions = 112;
+    setting.change(config);
     case_ = std::make_unique<TrainingCase>(*kernels_, config, setting.lengths);
     if (setting.lists) case_->use_random_lists();
     case_->backward();
@@ -130,7 +133,27 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{HeadTask::classification, kernels::Gelu::tanh, {62, 51}, true, "classification"},
         Setting{HeadTask::multi_label, kernels::Gelu::erf, {62, 51}, true, "multi_label"},
         Setting{HeadTask::regression, kernels::Gelu::tanh, {49, 64}, true, "regression"},
-        Setting{HeadTask::none, kernels::Gelu::erf, {109, 98}, false, "masked_tokens_uniform"}),
+        Setting{HeadTask::none, kernels::Gelu::erf, {109, 98}, false, "masked_tokens_uniform"},
+        Setting{HeadTask::classification,
+                kernels::Gelu::erf,
+                {62, 51},
+                false,
+                "bert",
+                [](model::ModelConfig& config) {
+                  config.architecture = model::Architecture::bert;
+                  config.full_attention = true;
+                }},
+        Setting{HeadTask::none,
+                kernels::Gelu::tanh,
+                {109, 98},
+                false,
+                "untied_without_biases_hf_train",
+                [](model::ModelConfig& config) {
+                  config.tied_decoder = false;
+                  config.qkv_bias = false;
+                  config.positions = 128;
+                  config.pattern_mode = model::PatternMode::hf_train;
+                }}),
     [](const auto& setting) { return setting.param.name; });
 
 }  // namespace

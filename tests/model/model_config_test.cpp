@@ -62,6 +62,15 @@ void expect_equal(const ModelConfig& a, const ModelConfig& b) {
   EXPECT_EQ(a.window_bases, b.window_bases);
   EXPECT_EQ(a.tss_offset, b.tss_offset);
   EXPECT_EQ(a.provenance, b.provenance);
+  EXPECT_EQ(a.architecture, b.architecture);
+  EXPECT_EQ(a.full_attention, b.full_attention);
+  EXPECT_EQ(a.qkv_bias, b.qkv_bias);
+  EXPECT_EQ(a.tied_decoder, b.tied_decoder);
+  EXPECT_EQ(a.pattern_mode, b.pattern_mode);
+  EXPECT_EQ(a.bos_token, b.bos_token);
+  EXPECT_EQ(a.eos_token, b.eos_token);
+  EXPECT_EQ(a.sep_token, b.sep_token);
+  EXPECT_EQ(a.pad_token, b.pad_token);
 }
 
 TEST(ModelConfig, RoundTrip) {
@@ -132,12 +141,17 @@ json changed(const std::string& key, const json& value) {
 
 TEST(ModelConfig, NamesTheKeyThatIsWrong) {
   const std::vector<std::pair<std::string, json>> wrong = {
-      {"model_type", "bert"},
-      {"attention_type", "original_full"},
-      {"use_bias", false},
-      {"rescale_embeddings", true},
+      {"model_type", "gpt2"},
+      {"attention_type", "sliding"},
+      {"use_bias", 1},
+      {"rescale_embeddings", "yes"},
       {"is_decoder", true},
-      {"tie_word_embeddings", false},
+      {"add_cross_attention", true},
+      {"position_embedding_type", "relative_key"},
+      {"tie_word_embeddings", 0},
+      {"pad_token_id", 69},
+      {"pad_token_id", -1},
+      {"eos_token_id", "3"},
       {"vocab_size", 3},
       {"vocab_size", "69"},
       {"hidden_size", 63},
@@ -163,7 +177,7 @@ TEST(ModelConfig, NamesTheKeyThatIsWrong) {
       {"hidden_dropout_prob", -0.1},
       {"initializer_range", 0},
       {"dnabird.k", 9},
-      {"dnabird.k", 0},
+      {"dnabird.k", -1},
       {"dnabird.stride", 2},
       {"dnabird.task", "regresion"},
       {"dnabird.task", "none"},  // with two targets
@@ -188,6 +202,124 @@ TEST(ModelConfig, NamesTheKeyThatIsWrong) {
   }
   EXPECT_THAT([] { config_from_json(json::array()); }, throws_data_error("JSON object"));
   EXPECT_THAT([] { config_from_json(changed("dnabird", 3)); }, throws_data_error("dnabird is 3"));
+}
+
+TEST(ModelConfig, ReadsBert) {
+  const std::string parity = std::string(DNABIRD_TEST_DATA) + "/parity/";
+  const json lm = io::read_json(parity + "bert_k3/config.json");
+  const ModelConfig config = config_from_json(lm);
+  EXPECT_EQ(config.architecture, Architecture::bert);
+  EXPECT_TRUE(config.full_attention);
+  EXPECT_TRUE(config.masked_lm);
+  EXPECT_EQ(config.gelu, kernels::Gelu::erf);
+  EXPECT_EQ(config.positions, 512);
+  EXPECT_EQ(config.k, 3);
+  EXPECT_EQ(config.bos_token, std::nullopt);
+  EXPECT_EQ(config.pad_token, 0);
+  const ModelConfig classifier =
+      config_from_json(io::read_json(parity + "bert_k3_classifier/config.json"));
+  EXPECT_FALSE(classifier.masked_lm);
+  EXPECT_EQ(classifier.task, HeadTask::classification);
+  EXPECT_EQ(head_names(classifier).output, "classifier");
+  expect_equal(config_from_json(config_to_json(config)), config);
+  expect_equal(config_from_json(config_to_json(classifier)), classifier);
+  const json written = config_to_json(classifier);
+  EXPECT_EQ(written.at("architectures"), json({"BertForSequenceClassification"}));
+  EXPECT_EQ(written.at("model_type"), "bert");
+  EXPECT_FALSE(written.contains("block_size"));
+}
+
+TEST(ModelConfig, MissingKeysOfAnotherProgramAreItsDefaults) {
+  const ModelConfig big_bird =
+      config_from_json({{"model_type", "big_bird"}, {"vocab_size", 32000}, {"pad_token_id", 3}});
+  EXPECT_EQ(big_bird.channels, 768);
+  EXPECT_EQ(big_bird.layers, 12);
+  EXPECT_EQ(big_bird.heads, 12);
+  EXPECT_EQ(big_bird.feed_forward, 3072);
+  EXPECT_EQ(big_bird.positions, 4096);
+  EXPECT_EQ(big_bird.block_size, 64);
+  EXPECT_EQ(big_bird.random_blocks, 3);
+  EXPECT_EQ(big_bird.gelu, kernels::Gelu::tanh);
+  EXPECT_EQ(big_bird.pattern_mode, PatternMode::hf_eval);
+  EXPECT_EQ(big_bird.k, 0) << "32,000 tokens are not all k-mers";
+  EXPECT_EQ(big_bird.pad_token, 3);
+  EXPECT_EQ(big_bird.bos_token, 1);
+  const ModelConfig bert = config_from_json({{"model_type", "bert"}, {"vocab_size", 4101}});
+  EXPECT_EQ(bert.positions, 512);
+  EXPECT_EQ(bert.gelu, kernels::Gelu::erf);
+  EXPECT_EQ(bert.k, 6);
+  EXPECT_TRUE(bert.full_attention);
+}
+
+TEST(ModelConfig, SwitchesOfTheField) {
+  EXPECT_TRUE(config_from_json(changed("attention_type", "original_full")).full_attention);
+  EXPECT_FALSE(config_from_json(changed("attention_type", "block_sparse")).full_attention);
+  EXPECT_FALSE(config_from_json(changed("use_bias", false)).qkv_bias);
+  EXPECT_FALSE(config_from_json(changed("tie_word_embeddings", false)).tied_decoder);
+  EXPECT_TRUE(rescales_embeddings(changed("rescale_embeddings", true)));
+  EXPECT_FALSE(rescales_embeddings(changed("rescale_embeddings", false)));
+  EXPECT_EQ(config_from_json(changed("dnabird.pattern_mode", "hf_train")).pattern_mode,
+            PatternMode::hf_train);
+  EXPECT_EQ(config_from_json(changed("hidden_act", "gelu_new")).gelu, kernels::Gelu::tanh);
+  json full = changed("attention_type", "original_full");
+  full["block_size"] = 128;
+  EXPECT_EQ(config_from_json(full).block_size, 64);
+}
+
+TEST(ModelConfig, NamesOfRandomBlocks) {
+  for (const char* name : {"uniform", "hf_eval", "hf_train"}) {
+    EXPECT_STREQ(name_of(pattern_mode_from(name)), name);
+  }
+  EXPECT_THAT([] { pattern_mode_from("hf"); }, throws_data_error("\"hf\"", "hf_eval, hf_train"));
+}
+
+/// Heads by tensors: what the tensors of another program's folder are, and its config.json.
+struct Heads {
+  TensorShapes tensors;
+  json object;
+};
+
+ModelConfig settled(const Heads& heads) {
+  ModelConfig config = config_from_json(heads.object);
+  settle_heads(heads.object, heads.tensors, config);
+  return config;
+}
+
+Heads bert_heads(const json& more, const std::vector<std::string>& tensors) {
+  Heads heads{{}, {{"model_type", "bert"}, {"vocab_size", 69}}};
+  if (more.is_object()) heads.object.update(more);
+  for (const std::string& name : tensors) heads.tensors[name] = {2, 768};
+  return heads;
+}
+
+TEST(ModelConfig, HeadsAreThoseWhoseTensorsAreThere) {
+  const std::string lm = "cls.predictions.transform.dense.weight";
+  const ModelConfig none = settled(bert_heads({}, {"bert.pooler.dense.weight"}));
+  EXPECT_FALSE(none.masked_lm);
+  EXPECT_EQ(none.task, HeadTask::none);
+  EXPECT_TRUE(settled(bert_heads({}, {lm})).masked_lm);
+  const ModelConfig both = settled(bert_heads({}, {lm, "classifier.weight"}));
+  EXPECT_TRUE(both.masked_lm);
+  EXPECT_EQ(both.task, HeadTask::classification);
+  EXPECT_EQ(both.targets.size(), 2u);
+  const json names = {{"0", "other"}, {"1", "promoter"}};
+  EXPECT_EQ(settled(bert_heads({{"id2label", names}}, {"classifier.weight"})).targets,
+            (std::vector<std::string>{"other", "promoter"}));
+  EXPECT_EQ(settled(bert_heads({{"architectures", {"BertModel"}}}, {})).masked_lm, false);
+}
+
+TEST(ModelConfig, ContradictionsOfHeads) {
+  const auto settling = [](const json& more, const std::vector<std::string>& tensors) {
+    return [=] { settled(bert_heads(more, tensors)); };
+  };
+  EXPECT_THAT(settling({{"architectures", {"BertForMaskedLM"}}}, {"classifier.weight"}),
+              throws_data_error("BertForMaskedLM", "cls.predictions.transform.dense.weight"));
+  EXPECT_THAT(settling({{"architectures", {"BertForSequenceClassification"}}}, {}),
+              throws_data_error("BertForSequenceClassification", "classifier.weight"));
+  EXPECT_THAT(settling({{"num_labels", 3}}, {"classifier.weight"}),
+              throws_data_error("number of labels", "is 3", "classifier.weight (2,768)"));
+  EXPECT_THAT(settling({{"problem_type", "ranking"}}, {"classifier.weight"}),
+              throws_data_error("problem_type", "ranking"));
 }
 
 TEST(ModelConfig, ClassificationNeedsTwoClasses) {

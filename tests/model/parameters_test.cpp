@@ -56,7 +56,8 @@ TEST_F(ParametersTest, RefuseWhatIsNotThere) {
 }
 
 TEST_F(ParametersTest, HaveTheNamesAndShapesOfTheField) {
-  for (const char* folder : {"bigbird_k3_block16", "bigbird_classifier", "bigbird_k6_block64"}) {
+  for (const char* folder : {"bigbird_k3_block16", "bigbird_classifier", "bigbird_k6_block64",
+                             "bigbird_bpe_ids_block64", "bert_k3", "bert_k3_classifier"}) {
     const std::string path = std::string(DNABIRD_TEST_DATA) + "/parity/" + folder + "/";
     const Model model(*kernels_, config_from_json(io::read_json(path + "config.json")));
     const auto file = io::read_safetensors(path + "model.safetensors").tensors;

@@ -15,6 +15,7 @@
 #include "ops/linear.h"
 #include "ops/losses.h"
 #include "ops/rows.h"
+#include "ops/tanh.h"
 
 namespace dnabird::ops {
 namespace {
@@ -61,6 +62,12 @@ TEST_F(OpShapes, Gelu) {
   expect_refused([&] { gelu_forward(kind, ints({4})); }, {"gelu", "x (4)", "i32"});
   expect_refused([&] { gelu_backward(kind, x({4}), x({5})); },
                  {"gelu backward", "x (4)", "dy (5)"});
+}
+
+TEST_F(OpShapes, Tanh) {
+  expect_refused([&] { tanh_forward({}); }, {"tanh", "x"});
+  expect_refused([&] { tanh_forward(ints({4})); }, {"tanh", "x (4)", "i32"});
+  expect_refused([&] { tanh_backward(x({4}), x({5})); }, {"tanh backward", "y (4)", "dy (5)"});
 }
 
 TEST_F(OpShapes, Dropout) {

@@ -15,6 +15,7 @@
 #include "ops/linear.h"
 #include "ops/losses.h"
 #include "ops/rows.h"
+#include "ops/tanh.h"
 
 namespace dnabird::ops {
 namespace {
@@ -61,6 +62,13 @@ TEST_P(OpValues, Gelu) {
   // d gelu = Phi(x) + x phi(x)
   expect(gelu_backward(kernels::Gelu::erf, at, x({3}, {1, 3, -1})), {3},
          {-0.08331547, 1.5, -1.08523180});
+}
+
+TEST_P(OpValues, Tanh) {
+  const Tensor y = tanh_forward(x({3}, {-1, 0, 0.5}));
+  expect(y, {3}, {-0.76159416, 0, 0.46211716});
+  // d tanh = 1 - tanh^2
+  expect(tanh_backward(y, x({3}, {1, 3, -2})), {3}, {0.41997434, 3, -1.57289547});
 }
 
 TEST_P(OpValues, Linear) {

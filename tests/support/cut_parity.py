@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Cuts reference values (README.md of tests/data/parity) to what the tests here read.
 
-cut_parity.py PARITY OUT: PARITY holds bigbird_k3_block16, bigbird_classifier, bigbird_k6_block64.
+cut_parity.py PARITY OUT: PARITY holds the folders of KEEP.
 """
 import json
 import os
@@ -9,24 +9,34 @@ import shutil
 import struct
 import sys
 
-# Tensors of each case; hidden states right after the embeddings need no more than two.
+# Tensors of each case; hidden states right after the embeddings need no more than two of k3.
+EVAL = "input_ids attention_mask labels loss hidden_first hidden_last logits random_blocks"
 KEEP = {
     "bigbird_k3_block16": {
-        "short_full": "input_ids attention_mask labels loss hidden_first hidden_last logits",
+        "short_full": EVAL,
         "full_at_threshold": "input_ids attention_mask labels loss hidden_last logits",
         "sparse_min": "input_ids attention_mask labels loss hidden_last logits random_blocks",
-        "sparse_eval_unaligned":
-            "input_ids attention_mask labels loss hidden_first hidden_last logits random_blocks",
+        "sparse_eval": EVAL,
+        "sparse_eval_padded": EVAL,
+        "sparse_eval_unaligned": EVAL,
         "sparse_train":
             "input_ids attention_mask labels loss hidden_last logits random_blocks grad adamw_losses",
         "sparse_train_padded":
             "input_ids attention_mask labels loss hidden_last logits random_blocks grad",
-        "sparse_max": "input_ids attention_mask labels loss hidden_last random_blocks",
+        "sparse_max": "input_ids attention_mask labels loss hidden_last random_blocks grad",
     },
     "bigbird_classifier": {"eval": "input_ids attention_mask labels loss logits grad"},
-    "bigbird_k6_block64": {"train_1024": "input_ids attention_mask hidden_last random_blocks"},
+    "bigbird_k6_block64": {"eval_1024": EVAL, "train_1024": EVAL, "train_1984": EVAL},
+    "bigbird_bpe_ids_block64": {"eval_768_padded": EVAL, "full_500": EVAL},
+    "bert_k3": {"eval": EVAL},
+    "bert_k3_classifier": {"eval": EVAL},
 }
-EVERY = 8  # of the hidden rows of bigbird_k6_block64
+EVERY = 8  # of the rows (b,t) of these:
+CUT = {
+    "bigbird_k3_block16": ["sparse_eval", "sparse_eval_padded"],
+    "bigbird_k6_block64": ["eval_1024", "train_1024", "train_1984"],
+    "bigbird_bpe_ids_block64": ["eval_768_padded", "full_500"],
+}
 
 
 def read(path):
@@ -51,49 +61,31 @@ def write(path, tensors):
         file.write(struct.pack("<Q", len(text)) + text + data)
 
 
-def rows(tensor, chosen):
-    """Rows of a tensor whose last axis is its row."""
+def every_row(tensor):
+    """Each EVERY-th row of a tensor whose last axis is its row, the first one included."""
     dtype, shape, values = tensor
     size = shape[-1] * 4
+    chosen = range(0, len(values) // size, EVERY)
     return dtype, [len(chosen), shape[-1]], b"".join(values[r * size:(r + 1) * size] for r in chosen)
-
-
-def cut_vocabulary(config, weights, tensors):
-    """Only the words and positions that the one case reads: hidden states do not hang on others."""
-    ids = struct.unpack("<1024i", tensors["train_1024.input_ids"][2])
-    words = sorted(set(range(5)) | set(ids))
-    number = {word: i for i, word in enumerate(words)}
-    new_ids = struct.pack("<1024i", *(number[i] for i in ids))
-    tensors["train_1024.input_ids"] = ("I32", [1, 1024], new_ids)
-    tensors["train_1024.hidden_last"] = rows(tensors["train_1024.hidden_last"],
-                                             range(0, 1024, EVERY))
-    at = "bert.embeddings.%s_embeddings.weight"
-    weights[at % "word"] = rows(weights[at % "word"], words)
-    weights[at % "position"] = rows(weights[at % "position"], range(1024))
-    config["vocab_size"], config["max_position_embeddings"] = len(words), 1024
-    weights["cls.predictions.bias"] = ("F32", [len(words)], bytes(4 * len(words)))
 
 
 def cut(source, target, name):
     os.makedirs(os.path.join(target, name), exist_ok=True)
-    with open(os.path.join(source, name, "config.json")) as file:
-        config = json.load(file)
+    shutil.copyfile(os.path.join(source, name, "config.json"),
+                    os.path.join(target, name, "config.json"))
     weights = read(os.path.join(source, name, "model.safetensors"))
     cases = read(os.path.join(source, name, "cases.safetensors"))
     kept = {}
     for key, tensor in cases.items():
         case, what = key.split(".")[:2]
         if what in KEEP[name].get(case, "").split():
-            kept[key] = tensor
-    if name == "bigbird_k6_block64":
-        cut_vocabulary(config, weights, kept)
-    weights = {key: value for key, value in weights.items() if not key.startswith("bert.pooler.")}
-    kept = {key: value for key, value in kept.items() if ".grad.bert.pooler." not in key}
+            is_cut = case in CUT.get(name, []) and what in ("hidden_first", "hidden_last", "logits")
+            kept[key] = every_row(tensor) if is_cut else tensor
+    if name.startswith("bigbird"):  # whose heads have no use for it
+        weights = {key: value for key, value in weights.items() if ".pooler." not in key}
+        kept = {key: value for key, value in kept.items() if ".pooler." not in key}
     write(os.path.join(target, name, "model.safetensors"), weights)
     write(os.path.join(target, name, "cases.safetensors"), kept)
-    with open(os.path.join(target, name, "config.json"), "w") as file:
-        json.dump(config, file, indent=2)
-        file.write("\n")
 
 
 if __name__ == "__main__":

@@ -20,13 +20,12 @@ class ParityCase {
   ParityCase(core::KernelSet& kernels, const std::string& folder, const std::string& name)
       : name_(name),
         values_(io::read_safetensors(path(folder) + "cases.safetensors").tensors),
-        model_(kernels, model::config_from_json(io::read_json(path(folder) + "config.json"))) {
+        model_(kernels, config_of(folder)) {
     const auto weights = io::read_safetensors(path(folder) + "model.safetensors").tensors;
     for (const auto& [parameter, tensor] : weights) {
       model_.set_parameter(parameter, tensor.shape, tensor.floats());
     }
     make_batch();
-    set_pattern();
   }
 
   model::Model& model() { return model_; }
@@ -47,14 +46,15 @@ class ParityCase {
 
   struct Outputs {
     core::Tensor hidden;  // (B,T,C)
-    core::Tensor logits;  // (B*T,V), or (B,K) of a head
+    core::Tensor logits;  // (B*T,V), of the rows with a label alone if none are stored, or (B,K)
     double loss = 0;
   };
   Outputs forward(model::ForwardCache* cache = nullptr) {
     Outputs outputs;
     outputs.hidden = model_.encode(batch_, cache);
     outputs.logits = classifies() ? model_.head_output(outputs.hidden, cache)
-                                  : model_.masked_lm_logits(outputs.hidden, all_rows(), cache);
+                                  : model_.masked_lm_logits(outputs.hidden, rows_, cache);
+    if (!has("labels")) return outputs;
     const core::Tensor losses = ops::cross_entropy_forward(outputs.logits, labels_, {}, &lse_);
     outputs.loss = kernels().sum(losses.size(), losses.data()) / counted_;
     return outputs;
@@ -91,14 +91,6 @@ class ParityCase {
     return core::Tensor::from_host(kernels(), shape, std::span<const std::int32_t>(values));
   }
 
-  core::Tensor all_rows() {
-    std::vector<std::int32_t> rows;
-    for (std::int64_t row = 0; row < batch_.ids.size(); ++row) {
-      rows.push_back(static_cast<std::int32_t>(row));
-    }
-    return ints({batch_.ids.size()}, rows);
-  }
-
   /// Padded as the other library pads: shorter sequences may span fewer blocks.
   void make_batch() {
     const io::HostTensor& ids = tensor("input_ids");
@@ -108,62 +100,43 @@ class ParityCase {
     for (const std::int64_t row : token_rows()) ++lengths[row / batch_.tokens];
     batch_.ids = ints(ids.shape, ids.ints());
     batch_.lengths = ints({batch_.batch}, lengths);
-    if (!has("labels")) return;
-    const std::vector<std::int32_t> labels = tensor("labels").ints();
+    if (has("labels")) count_labels(tensor("labels").ints());
+    if (classifies()) return;
+    std::vector<std::int32_t> rows;
+    for (std::int32_t row = 0; row < static_cast<std::int32_t>(batch_.ids.size()); ++row) {
+      if (has("logits") || has_label_[static_cast<std::size_t>(row)]) rows.push_back(row);
+    }
+    rows_ = ints({static_cast<std::int64_t>(rows.size())}, rows);
+  }
+
+  void count_labels(std::vector<std::int32_t> labels) {
+    for (const std::int32_t label : labels) has_label_.push_back(label >= 0);
+    counted_ = static_cast<double>(std::count(has_label_.begin(), has_label_.end(), true));
+    if (!classifies() && !has("logits")) {
+      std::erase_if(labels, [](std::int32_t label) { return label < 0; });
+    }
     labels_ = ints({static_cast<std::int64_t>(labels.size())}, labels);
-    counted_ = static_cast<double>(
-        std::count_if(labels.begin(), labels.end(), [](std::int32_t id) { return id >= 0; }));
   }
 
-  /// In evaluation that library names block 0 in every random slot.
-  std::int32_t random_block(std::int64_t layer, std::int64_t head, std::int64_t row,
-                            std::int64_t slot, std::int64_t blocks) const {
-    if (!has("random_blocks")) return 0;
-    const io::HostTensor& table = tensor("random_blocks");
-    return table.ints()[((layer * model_.config().heads + head) * (blocks - 2) + row - 1) *
-                            model_.config().random_blocks +
-                        slot];
-  }
-
-  void set_pattern() {
-    const model::ModelConfig& config = model_.config();
-    const std::int64_t blocks = (batch_.tokens + config.block_size - 1) / config.block_size;
-    std::vector<model::BlockPattern> layers;
-    for (std::int64_t layer = 0; layer < config.layers; ++layer) {
-      if (blocks <= 5 + 2 * config.random_blocks) {
-        layers.push_back(model::dense_pattern(blocks, config.block_size));
-        continue;
-      }
-      std::vector<std::vector<std::vector<std::int32_t>>> lists(config.heads);
-      for (std::int64_t head = 0; head < config.heads; ++head) {
-        for (std::int64_t row = 0; row < blocks; ++row) {
-          lists[head].push_back(blocks_of_row(layer, head, row, blocks));
-        }
-      }
-      layers.push_back(model::list_pattern(lists, config.block_size));
+  /// In training that library draws its random blocks; in evaluation they stay zero.
+  model::ModelConfig config_of(const std::string& folder) const {
+    model::ModelConfig config =
+        model::config_from_json(io::read_json(path(folder) + "config.json"));
+    if (!has("random_blocks")) return config;
+    const std::vector<std::int32_t> table = tensor("random_blocks").ints();
+    if (std::any_of(table.begin(), table.end(), [](std::int32_t block) { return block != 0; })) {
+      config.pattern_mode = model::PatternMode::hf_train;
     }
-    model_.set_pattern(blocks, layers);
-  }
-
-  std::vector<std::int32_t> blocks_of_row(std::int64_t layer, std::int64_t head, std::int64_t row,
-                                          std::int64_t blocks) const {
-    std::vector<std::int32_t> keys;
-    for (std::int32_t key = 0; key < blocks; ++key) {
-      const bool global = key == 0 || key == blocks - 1 || row == 0 || row == blocks - 1;
-      if (global || std::abs(key - row) <= 1) keys.push_back(key);
-    }
-    if (row == 0 || row == blocks - 1) return keys;
-    for (std::int64_t slot = 0; slot < model_.config().random_blocks; ++slot) {
-      keys.push_back(random_block(layer, head, row, slot, blocks));
-    }
-    return keys;
+    return config;
   }
 
   std::string name_;
   std::map<std::string, io::HostTensor> values_;
   model::Model model_;
   model::TokenBatch batch_;
-  core::Tensor labels_, lse_;  // (B*T) or (B)
+  std::vector<bool> has_label_;  // (B*T) or (B)
+  core::Tensor rows_;            // whose logits are computed
+  core::Tensor labels_, lse_;    // of those, or (B)
   double counted_ = 0;
 };
 
