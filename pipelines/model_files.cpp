@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -72,11 +73,9 @@ LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path
 }
 
 model::PatternMode random_blocks_mode(const std::string& name) {
-  try {
-    return model::pattern_mode_from(name);
-  } catch (const DataError& problem) {
-    throw core::UsageError(std::string("--random-blocks: ") + problem.what());
-  }
+  const std::optional<model::PatternMode> mode = model::pattern_mode_from(name);
+  if (mode) return *mode;
+  throw core::UsageError("--random-blocks: '" + name + "', expected hf_eval, hf_train or uniform");
 }
 
 seq::KmerTokenizer load_tokenizer(const std::string& name_or_path) {

@@ -10,6 +10,7 @@
 #include "io/sha256_blocks.h"
 
 namespace dnabird::io {
+
 void Sha256::update(const void* data, std::size_t size) {
   const auto* bytes = static_cast<const unsigned char*>(data);
   total_ += size;

@@ -38,12 +38,11 @@ void expect_value(bool condition, const std::string& key, const std::string& val
   if (!condition) refuse_value(key, value, expected);
 }
 
-PatternMode pattern_mode_from(const std::string& name) {
+std::optional<PatternMode> pattern_mode_from(const std::string& name) {
   for (const ModeName& known : kModes) {
     if (name == known.name) return known.mode;
   }
-  throw core::DataError("random blocks are " + json(name).dump() +
-                        ", expected hf_eval, hf_train or uniform");
+  return std::nullopt;
 }
 
 const char* name_of(PatternMode mode) { return kModes[static_cast<std::size_t>(mode)].name; }

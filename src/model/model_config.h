@@ -20,8 +20,8 @@ namespace dnabird::model {
 /// Model::set_pattern.
 enum class PatternMode { uniform, hf_eval, hf_train };
 
-/// By the names of a mode; throws DataError that lists them.
-PatternMode pattern_mode_from(const std::string& name);
+/// By their names: uniform, hf_eval, hf_train.
+std::optional<PatternMode> pattern_mode_from(const std::string& name);
 const char* name_of(PatternMode mode);
 
 /// model_type. BERT is the same encoder with dense attention and another head on [CLS].

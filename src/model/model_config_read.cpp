@@ -170,7 +170,10 @@ void read_ours(const json& object, ModelConfig& config) {
   }
   std::string mode = name_of(config.pattern_mode);
   read(object, "pattern_mode", mode);
-  config.pattern_mode = pattern_mode_from(mode);
+  const std::optional<PatternMode> known_mode = pattern_mode_from(mode);
+  expect_value(known_mode.has_value(), "dnabird.pattern_mode", json(mode).dump(),
+               "uniform, hf_eval or hf_train");
+  config.pattern_mode = *known_mode;
   read(object, "pattern_seed", config.pattern_seed);
   read(object, "k", config.k);
   read(object, "stride", config.stride);

@@ -346,7 +346,7 @@ TEST_F(Folders, RandomBlocksOfTheCommandLine) {
   EXPECT_EQ(mode(""), model::PatternMode::hf_eval);
   EXPECT_EQ(mode("hf_train"), model::PatternMode::hf_train);
   EXPECT_EQ(mode("uniform"), model::PatternMode::uniform);
-  EXPECT_THAT([&] { mode("hf"); }, throws_usage_error("--random-blocks", "\"hf\"", "hf_train"));
+  EXPECT_THAT([&] { mode("hf"); }, throws_usage_error("--random-blocks", "'hf'", "hf_train"));
 }
 
 TEST_F(Folders, WhatIsSavedIsTheSameModel) {
