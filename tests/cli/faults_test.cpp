@@ -254,7 +254,7 @@ std::vector<BadModel> bad_models() {
        {"vocab.txt'", "line 7", "expected 'AAT'"}},
       {"wider",
        edited([](io::ModelFolder& m) { m.config["hidden_size"] = 16; }),
-       {"model.safetensors'", "has shape (8)", "expected (16)"},
+       {"model.safetensors'", "has shape (69,8)", "expected (69,16)"},
        true},
       {"deeper",
        edited([](io::ModelFolder& m) { m.config["num_hidden_layers"] = 2; }),

@@ -85,6 +85,12 @@ TEST(ModelConfig, RoundTrip) {
   }
 }
 
+TEST(ModelConfig, OfTheModelThatShipsIsWrittenAsItIs) {
+  const json shipped =
+      io::read_json(std::string(DNABIRD_TEST_DATA) + "/../../models/promoter-small/config.json");
+  EXPECT_EQ(config_to_json(config_from_json(shipped)), shipped);
+}
+
 TEST(ModelConfig, WritesTheKeysOfTheField) {
   const json object = config_to_json(example());
   EXPECT_EQ(object.at("model_type"), "big_bird");
