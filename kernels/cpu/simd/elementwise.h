@@ -70,13 +70,9 @@ inline void philox_words(const DropoutArgs& a, std::uint64_t first, std::uint32_
     key1 += 0xBB67AE85u;
   }
   const LongVec front = (c0 & 0xFFFFFFFFu) | (c1 << 32), back = (c2 & 0xFFFFFFFFu) | (c3 << 32);
-  LongVec low_half, high_half;
-  for (int l = 0; l < kLanes / 2; ++l) {
-    low_half[l] = l / 2 + l % 2 * (kLanes / 2);
-    high_half[l] = kLanes / 4 + l / 2 + l % 2 * (kLanes / 2);
-  }
-  const LongVec stream[2] = {__builtin_shuffle(front, back, low_half),
-                             __builtin_shuffle(front, back, high_half)};
+  const auto low_half = [](int l) { return l / 2 + l % 2 * (kLanes / 2); };
+  const auto high_half = [](int l) { return kLanes / 4 + l / 2 + l % 2 * (kLanes / 2); };
+  const LongVec stream[2] = {shuffle(front, back, low_half), shuffle(front, back, high_half)};
   __builtin_memcpy(words, stream, sizeof stream);
 }
 

@@ -146,15 +146,11 @@ inline void pack_rows(const Packing& p) {
 /// set in one and clear in the other.
 template <int kDistance>
 inline Vec take_low(Vec a, Vec b) {
-  IntVec from{};
-  for (int l = 0; l < kLanes; ++l) from[l] = l & kDistance ? kLanes + (l ^ kDistance) : l;
-  return __builtin_shuffle(a, b, from);
+  return shuffle(a, b, [](int l) { return l & kDistance ? kLanes + (l ^ kDistance) : l; });
 }
 template <int kDistance>
 inline Vec take_high(Vec a, Vec b) {
-  IntVec from{};
-  for (int l = 0; l < kLanes; ++l) from[l] = l & kDistance ? kLanes + l : l ^ kDistance;
-  return __builtin_shuffle(a, b, from);
+  return shuffle(a, b, [](int l) { return l & kDistance ? kLanes + l : l ^ kDistance; });
 }
 
 /// Transposes kLanes vectors of kLanes: exchanges halves, then quarters, and so on.

@@ -10,6 +10,7 @@
 #endif
 
 #include <cstdint>
+#include <utility>
 
 #include "kernels/kernel_set.h"
 #include "kernels/philox.h"
@@ -55,12 +56,21 @@ inline Vec square_root(Vec x) {
   return x;
 }
 
+template <class From, class Any, int... kLane>
+inline Any shuffle_lanes(Any a, Any b, std::integer_sequence<int, kLane...>) {
+  return __builtin_shufflevector(a, b, From{}(kLane)...);
+}
+/// Lane l is lane from(l) of a and b, one behind the other. `from` captures nothing.
+template <class Any, class From>
+inline Any shuffle(Any a, Any b, From) {
+  constexpr int kCount = sizeof(Any) / sizeof(a[0]);
+  return shuffle_lanes<From>(a, b, std::make_integer_sequence<int, kCount>{});
+}
+
 /// v with each lane l exchanged with lane l ^ distance
 template <int kDistance>
 inline Vec exchange(Vec v) {
-  IntVec from{};
-  for (int l = 0; l < kLanes; ++l) from[l] = l ^ kDistance;
-  return __builtin_shuffle(v, from);
+  return shuffle(v, v, [](int l) { return l ^ kDistance; });
 }
 
 /// Pairwise, so that the order of additions is the same for every caller.
