@@ -1,5 +1,4 @@
 // dnabird tokenize: sequences to token ids.
-#include <algorithm>
 #include <climits>
 #include <cstdint>
 #include <string>
@@ -9,14 +8,11 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/text.h"
-#include "data/sequence_field.h"
-#include "data/sequences.h"
-#include "io/csv.h"
-#include "io/fasta.h"
 #include "io/output_file.h"
 #include "pipelines/cli.h"
 #include "pipelines/commands.h"
 #include "pipelines/model_files.h"
+#include "pipelines/sequence_input.h"
 #include "seq/kmer_tokenizer.h"
 
 namespace dnabird::pipelines {
@@ -61,13 +57,10 @@ class TokenWriter {
   TokenWriter(const seq::KmerTokenizer& tokenizer, const std::string& path)
       : tokenizer_(tokenizer), output_(path) {}
 
-  void write(std::string name, const std::string& bases) {
-    // Blanks separate the fields of a line.
-    std::replace_if(
-        name.begin(), name.end(), [](unsigned char c) { return c <= ' '; }, '_');
+  void write(const std::string& name, const std::string& bases) {
     const auto n_bases = static_cast<std::int64_t>(bases.size());
     const std::int64_t n_tokens = tokenizer_.n_tokens(n_bases);
-    line_ = name + " " + std::to_string(n_tokens) + " " + std::to_string(seq::kCls);
+    line_ = field_of_name(name) + " " + std::to_string(n_tokens) + " " + std::to_string(seq::kCls);
     const std::int64_t step = kPieceBases / tokenizer_.stride() * tokenizer_.stride();
     // Pieces overlap so far that no k-mer across their border is lost.
     const std::int64_t overlap = tokenizer_.k() - tokenizer_.stride();
@@ -104,29 +97,6 @@ class TokenWriter {
   Counts counts_;
 };
 
-void tokenize_fasta(const std::string& path, TokenWriter& writer) {
-  io::SequenceReader reader(path);
-  for (io::NamedSequence sequence; reader.next(sequence);) {
-    writer.write(sequence.name, sequence.bases);
-  }
-}
-
-void tokenize_csv(const std::string& path, TokenWriter& writer) {
-  io::CsvReader reader(path);
-  const auto bases = static_cast<std::size_t>(reader.column("sequence"));
-  const std::vector<std::string>& header = reader.header();
-  const auto named = std::find(header.begin(), header.end(), "name");
-  std::int64_t n_rows = 0;
-  for (std::vector<std::string> fields; reader.next(fields);) {
-    ++n_rows;
-    std::string name =
-        named == header.end() ? "" : fields[static_cast<std::size_t>(named - header.begin())];
-    if (name.empty()) name = std::to_string(n_rows);
-    writer.write(name, data::sequence_of_field(fields[bases], reader));
-  }
-  if (n_rows == 0) throw core::DataError("'" + path + "' holds no sequence");
-}
-
 }  // namespace
 
 int run_tokenize(const std::vector<std::string>& arguments) {
@@ -140,7 +110,9 @@ int run_tokenize(const std::vector<std::string>& arguments) {
   const seq::KmerTokenizer tokenizer = make_tokenizer(options);
   TokenWriter writer(tokenizer, options.common.output);
   for (const std::string& path : options.inputs) {
-    data::is_fasta(path) ? tokenize_fasta(path, writer) : tokenize_csv(path, writer);
+    for_each_sequence(path, [&](const io::NamedSequence& sequence) {
+      writer.write(sequence.name, sequence.bases);
+    });
   }
   const Counts counts = writer.finish();
   core::log_info(core::with_commas(counts.sequences) + " sequences, " +

@@ -52,6 +52,12 @@ void sort_and_merge(std::vector<Interval>& intervals) {
 
 }  // namespace
 
+std::vector<Interval> read_region_file(const std::string& path) {
+  std::vector<Interval> intervals = is_bed(path) ? read_bed(path) : read_positions(path);
+  if (intervals.empty()) throw core::DataError("'" + path + "' holds no region");
+  return intervals;
+}
+
 RegionSet::RegionSet(const std::string& text, const std::string& path) {
   if (!text.empty()) {
     for (Interval& interval : parse_regions(text)) {
@@ -59,9 +65,7 @@ RegionSet::RegionSet(const std::string& text, const std::string& path) {
     }
   }
   if (!path.empty()) {
-    std::vector<Interval> intervals = is_bed(path) ? read_bed(path) : read_positions(path);
-    if (intervals.empty()) throw core::DataError("'" + path + "' holds no region");
-    for (Interval& interval : intervals) {
+    for (Interval& interval : read_region_file(path)) {
       by_contig_[interval.contig].push_back(std::move(interval));
     }
   }

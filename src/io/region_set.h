@@ -10,11 +10,14 @@
 
 namespace dnabird::io {
 
+/// BED if it is named .bed or .bed.gz, else tab-separated contig, begin, end counted from 1 (end
+/// optional), in the order of the file. Throws DataError with path and line; also if there is none.
+std::vector<Interval> read_region_file(const std::string& path);
+
 class RegionSet {
  public:
   RegionSet() = default;
-  /// From an option's text and a file (BED if it is named .bed or .bed.gz, else tab-separated
-  /// contig, begin, end counted from 1, end optional); either may be empty.
+  /// From an option's text (parse_regions) and a file (read_region_file); either may be empty.
   /// Throws UsageError or DataError.
   RegionSet(const std::string& text, const std::string& path);
 
