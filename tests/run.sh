@@ -3,6 +3,7 @@
 #   bash tests/run.sh              release build in build/
 #   bash tests/run.sh --sanitize   address and undefined-behaviour sanitizers in build-sanitize/
 #   bash tests/run.sh --tidy       clang-tidy over the sources instead of the tests
+#   bash tests/run.sh --interop    compares with torch and transformers instead (needs Python and PyPI)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$root/scripts/install_packages.sh"
@@ -12,8 +13,9 @@ for argument in "$@"; do
   case $argument in
     --sanitize) mode=sanitize ;;
     --tidy) mode=tidy ;;
-    -h | --help) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-    *) echo "tests/run.sh: unknown option $argument; expected --sanitize or --tidy" >&2; exit 2 ;;
+    --interop) mode=interop ;;
+    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    *) echo "tests/run.sh: unknown option $argument; expected --sanitize, --tidy or --interop" >&2; exit 2 ;;
   esac
 done
 
@@ -38,6 +40,12 @@ case $mode in
     install_packages clang-tidy
     cmake -S "$root" -B "$root/build" -DCMAKE_BUILD_TYPE=Release
     exec run-clang-tidy-14 -quiet -p "$root/build" -j "$(nproc)" "^$root/(kernels|src|pipelines)/"
+    ;;
+  interop)
+    install_packages python3-venv
+    configure_and_build "$root" "$root/build" dnabird -DCMAKE_BUILD_TYPE=Release -DDNABIRD_TESTS=ON
+    cmake --build "$root/build" --target interop_logits
+    exec bash "$root/tests/interop/run.sh" "$root/build"
     ;;
 esac
 exec ctest --test-dir "$build" --output-on-failure --parallel "$(nproc)"
