@@ -9,6 +9,7 @@ namespace dnabird::pipelines {
 
 int run_score(const std::vector<std::string>& arguments);
 int run_annotate(const std::vector<std::string>& arguments);
+int run_embed(const std::vector<std::string>& arguments);
 int run_tokenize(const std::vector<std::string>& arguments);
 int run_pretrain(const std::vector<std::string>& arguments);
 int run_finetune(const std::vector<std::string>& arguments);

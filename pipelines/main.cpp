@@ -30,6 +30,7 @@ constexpr int kSignalBase = 128;  // as shells report a program that a signal en
 constexpr std::array kCommands = {
     Command{"score", "score the variants of a VCF", pipelines::run_score},
     Command{"annotate", "find promoters in a genome", pipelines::run_annotate},
+    Command{"embed", "turn sequences, regions or variants into vectors", pipelines::run_embed},
     Command{"tokenize", "turn sequences into token ids", pipelines::run_tokenize},
     Command{"pretrain", "train a new model to fill in hidden k-mers", pipelines::run_pretrain},
     Command{"finetune", "train a model's head on sequences with labels or values",

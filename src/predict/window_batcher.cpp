@@ -139,6 +139,35 @@ std::vector<float> WindowBatcher::embeddings(std::span<const Tokens> windows) co
   return result;
 }
 
+std::vector<std::vector<float>> WindowBatcher::first_states(
+    std::span<const Tokens> windows,
+    const std::function<std::size_t(const Tokens&)>& n_states) const {
+  const auto channels = static_cast<std::size_t>(model_.config().channels);
+  std::vector<std::vector<float>> result(windows.size());
+  run(windows, [&](const Batch& batch) {
+    const std::vector<float> hidden = batch.hidden.to_floats();  // (B,T,C)
+    const std::size_t n_row = hidden.size() / batch.windows.size();
+    for (std::size_t b = 0; b < batch.windows.size(); ++b) {
+      const std::size_t w = batch.windows[b];
+      const auto begin = hidden.begin() + static_cast<std::ptrdiff_t>(b * n_row);
+      result[w].assign(begin, begin + static_cast<std::ptrdiff_t>(n_states(windows[w]) * channels));
+    }
+  });
+  return result;
+}
+
+std::vector<float> WindowBatcher::cls_states(std::span<const Tokens> windows) const {
+  std::vector<float> result;  // (n,C)
+  for (const std::vector<float>& state : first_states(windows, [](const Tokens&) { return 1; })) {
+    result.insert(result.end(), state.begin(), state.end());
+  }
+  return result;
+}
+
+std::vector<std::vector<float>> WindowBatcher::token_states(std::span<const Tokens> windows) const {
+  return first_states(windows, [](const Tokens& window) { return window.size(); });
+}
+
 std::vector<std::vector<double>> WindowBatcher::candidate_log_likelihoods(
     const std::vector<MaskedWindow>& windows) const {
   std::vector<Tokens> ids;

@@ -53,6 +53,13 @@ class WindowBatcher {
   /// Mean of the last hidden states over the k-mer tokens of each window: (n,C), row-major.
   std::vector<float> embeddings(std::span<const Tokens> windows) const;
 
+  /// Last hidden state of the [CLS] of each window: (n,C), row-major.
+  std::vector<float> cls_states(std::span<const Tokens> windows) const;
+
+  /// Last hidden states of all tokens of each window, [CLS] and [SEP] included: (tokens,C) each,
+  /// row-major.
+  std::vector<std::vector<float>> token_states(std::span<const Tokens> windows) const;
+
   /// For each window and candidate the sum of log p(token | the rest of the window) over its
   /// tokens, natural log; [UNK] in a candidate counts nothing. Throws DataError if the model has no
   /// masked-token head.
@@ -67,6 +74,10 @@ class WindowBatcher {
     std::span<const std::size_t> windows;
   };
   void run(std::span<const Tokens> windows, const std::function<void(const Batch&)>& use) const;
+  /// The first n_states(window) hidden states of each window.
+  std::vector<std::vector<float>> first_states(
+      std::span<const Tokens> windows,
+      const std::function<std::size_t(const Tokens&)>& n_states) const;
   void add_log_likelihoods(const Batch& batch, const std::vector<MaskedWindow>& windows,
                            std::vector<std::vector<double>>& sums) const;
   core::Tensor tensor_of(const std::vector<std::int32_t>& values) const;  // (n) i32

@@ -98,6 +98,11 @@ std::vector<InputPlace> input_places() {
       {{"annotate", "-m", "tiny", "@"}},
       {{"annotate", "-m", "tiny", "-r", "z", "@"}},
       {{"annotate", "-m", "tiny", "-R", "@", "genome.fa"}},
+      {{"embed", "-m", "tiny", "@"}},
+      {{"embed", "-m", "tiny", "-r", "z:1-200", "@"}},
+      {{"embed", "-m", "tiny", "-R", "@", "genome.fa"}},
+      {{"embed", "-m", "tiny", "-f", "@", "in.vcf"}},
+      {{"embed", "-m", "tiny", "-f", "genome.fa", "@"}, Kind::variants},
       {{"tokenize", "-m", "tiny", "@"}},
       {{"tokenize", "--kmer", "3", "genome.fa", "@"}},
       {{"pretrain", "--architecture", "@", "genome.fa"}, Kind::json},
@@ -169,8 +174,9 @@ TEST_F(Faults, NamesWithControlCharactersKeepTheLineWhole) {
     words.insert(words.end(), {"-q", "-o", "out"});
     expect_refused(words, 1, {"'" + shown + "'"});
   }
-  for (const std::string command : {"tokenize", "pretrain"}) {
-    expect_refused(replaced(working(command), "genome.fa", "odd.csv"), 1,
+  for (const std::string command : {"embed", "tokenize", "pretrain"}) {
+    const std::string input = command == "embed" ? "train.csv" : "genome.fa";
+    expect_refused(replaced(working(command), input, "odd.csv"), 1,
                    {"odd.csv' has no column 'sequence'; its columns are " + shown + ", label"});
   }
   expect_refused(with(working("finetune"), "--train", "odd.csv"), 1, {shown});

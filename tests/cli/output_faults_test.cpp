@@ -116,6 +116,7 @@ TEST_F(OutputFaults, AFastaOnAReadOnlyDiskIsIndexedForTheRunAlone) {
   const Words lines[] = {
       {"score", "-f", "genome.fa", "in.vcf", "-m", "tiny", "--threads", "1", "-o", "out"},
       {"annotate", "-r", "z:1-600", "genome.fa", "-m", "tiny", "--threads", "1", "-o", "out"},
+      {"embed", "-r", "z:1-60", "genome.fa", "-m", "tiny", "--threads", "1", "-o", "out"},
   };
   for (const Words& words : lines) {
     const ProcessResult result = run(replaced(words, "genome.fa", there));
@@ -169,6 +170,7 @@ TEST_F(OutputFaults, InterruptedInTheMiddleOfItsInput) {
   const Words lines[] = {
       {"score", "-m", "tiny", "-f", "genome.fa", "-", "--threads", "1", "-o", "out"},
       {"annotate", "-m", "tiny", "-", "--threads", "1", "-o", "out"},
+      {"embed", "-m", "tiny", "-", "--threads", "1", "-o", "out"},
       {"tokenize", "-m", "tiny", "-", "-o", "out"},
       {"evaluate", "-m", "tiny", "--data", "-", "--threads", "1", "-o", "out"},
   };

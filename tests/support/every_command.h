@@ -18,8 +18,8 @@ class EveryCommand : public testing::Test {
  protected:
   using Words = std::vector<std::string>;
 
-  static constexpr const char* kCommands[] = {"score",    "annotate", "tokenize", "pretrain",
-                                              "finetune", "evaluate", "info"};
+  static constexpr const char* kCommands[] = {"score",    "annotate", "embed",    "tokenize",
+                                              "pretrain", "finetune", "evaluate", "info"};
 
   /// The files that the command lines below name, each with what a command needs of it and no more.
   EveryCommand() {
@@ -48,6 +48,7 @@ class EveryCommand : public testing::Test {
     };
     if (command == "score") add({"-f", "genome.fa", "in.vcf"});
     if (command == "annotate") add({"genome.fa"});
+    if (command == "embed") add({"train.csv"});
     if (command == "tokenize") add({"genome.fa"});
     if (command == "pretrain") add({"--architecture", "toy.json", "genome.fa"});
     if (command == "finetune") {
