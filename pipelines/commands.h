@@ -14,6 +14,7 @@ int run_tokenize(const std::vector<std::string>& arguments);
 int run_pretrain(const std::vector<std::string>& arguments);
 int run_finetune(const std::vector<std::string>& arguments);
 int run_evaluate(const std::vector<std::string>& arguments);
+int run_convert(const std::vector<std::string>& arguments);
 int run_info(const std::vector<std::string>& arguments);
 
 }  // namespace dnabird::pipelines

@@ -36,6 +36,8 @@ constexpr std::array kCommands = {
     Command{"finetune", "train a model's head on sequences with labels or values",
             pipelines::run_finetune},
     Command{"evaluate", "compare a model with the truth", pipelines::run_evaluate},
+    Command{"convert", "write a model in another element type, or in shards",
+            pipelines::run_convert},
     Command{"info", "show version, devices, or what a model is", pipelines::run_info},
 };
 

@@ -17,8 +17,8 @@ using testing::HasSubstr;
 using testing::StartsWith;
 using Words = std::vector<std::string>;
 
-constexpr const char* kCommands[] = {"score",    "annotate", "embed",    "tokenize",
-                                     "pretrain", "finetune", "evaluate", "info"};
+constexpr const char* kCommands[] = {"score",    "annotate", "embed", "tokenize", "pretrain",
+                                     "finetune", "evaluate", "info",  "convert"};
 
 TEST(Overview, NamesEveryCommand) {
   for (const Words& words : {Words{}, Words{"--help"}, Words{"-h"}}) {

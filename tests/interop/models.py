@@ -129,6 +129,7 @@ def their_outputs(kind, folder, ids):
         with torch.no_grad():
             result = model(input_ids=torch.tensor(tokens[None].astype(np.int64)),
                            output_hidden_states=True)
-        outputs[name] = {"hidden": result.hidden_states[-1][0].numpy()[:len(tokens)],
-                         "logits": result.logits[0].numpy()}
+        outputs[name] = {"hidden": result.hidden_states[-1][0].numpy()[:len(tokens)]}
+        if "logits" in result:
+            outputs[name]["logits"] = result.logits[0].numpy()
     return outputs

@@ -6,6 +6,7 @@ import tempfile
 import unittest
 
 import numpy as np
+import torch
 import transformers
 from safetensors.numpy import load_file
 
@@ -17,6 +18,8 @@ TOLERANCE = 2e-4
 # Tokens. Up to 7 blocks of 16 both sides attend to everything: 3 + 2 + num_random_blocks are all of
 # them here, and theirs computes full attention up to 5 + 2 * num_random_blocks.
 SHORT = (3, 15, 16, 17, 50, 96)
+# Around the 9 blocks up to which theirs computes full attention, and as many as there are positions.
+LONG = (128, 143, 144, 145, 177, 300, 511, 512)
 
 
 class Interop(unittest.TestCase):
@@ -52,13 +55,14 @@ class Interop(unittest.TestCase):
         self.assertLess(np.max(np.abs(ours - theirs)), TOLERANCE, what)
 
     def compare(self, folder, kind, what, lengths=SHORT):
-        """`what`: our name of the logits that `kind` computes."""
+        """`what`: our name of the logits that `kind` computes; None if it has no head."""
         ids = ids_of(lengths, random.Random(7))
         ours = our_outputs(folder, ids, self.folder)
         theirs = their_outputs(kind, folder, ids)
         for name in ids:
             self.assert_close(ours[name]["hidden"], theirs[name]["hidden"], f"hidden of {name}")
-            self.assert_close(ours[name][what], theirs[name]["logits"], f"{what} of {name}")
+            if what is not None:
+                self.assert_close(ours[name][what], theirs[name]["logits"], f"{what} of {name}")
 
 
 class OursInTheirs(Interop):
@@ -119,11 +123,24 @@ class OursInTheirs(Interop):
             self.assert_close(cls[i], hidden[0], name)
             self.assert_close(mean[i], hidden[1:-1].mean(axis=0), name)
 
+    def test_converted_models(self):
+        self.finetune("promoter")
+        for name, words in (("f16", ("--dtype", "f16")), ("bf16", ("--dtype", "bf16")),
+                            ("sharded", ("--shard-size", "40kB")),
+                            ("both", ("--dtype", "f16", "--shard-size", "20kB"))):
+            with self.subTest(name):
+                dnabird("convert", "-q", *words, "base", name, folder=self.folder)
+                self.compare(self.path(name), transformers.BigBirdForMaskedLM, "logits")
+                dnabird("convert", "-q", *words, "promoter", f"promoter_{name}",
+                        folder=self.folder)
+                self.compare(self.path(f"promoter_{name}"),
+                             transformers.BigBirdForSequenceClassification, "output")
+
 
 class TheirsInOurs(Interop):
-    def check(self, kind, what, folder, config, **saving):
+    def check(self, kind, what, folder, config, lengths=SHORT, **saving):
         make_theirs(kind, config, self.path(folder), **saving)
-        self.compare(self.path(folder), kind, what)
+        self.compare(self.path(folder), kind, what, lengths)
 
     def test_big_bird_masked_lm(self):
         for activation in ("gelu_new", "gelu"):
@@ -134,6 +151,41 @@ class TheirsInOurs(Interop):
     def test_big_bird_classifier(self):
         config = their_config(transformers.BigBirdConfig, num_labels=3)
         self.check(transformers.BigBirdForSequenceClassification, "output", "classifier", config)
+
+    def test_big_bird_with_sparse_attention(self):
+        for blocks in (1, 2, 3):
+            with self.subTest(blocks):
+                config = their_config(transformers.BigBirdConfig, num_random_blocks=blocks)
+                self.check(transformers.BigBirdForMaskedLM, "logits", f"sparse{blocks}", config, LONG)
+
+    def test_big_bird_with_full_attention(self):
+        config = their_config(transformers.BigBirdConfig, attention_type="original_full")
+        self.check(transformers.BigBirdForMaskedLM, "logits", "full", config, LONG)
+
+    def test_big_bird_without_head(self):
+        config = their_config(transformers.BigBirdConfig)
+        self.check(transformers.BigBirdModel, None, "headless", config)
+
+    def test_bert(self):
+        config = their_config(transformers.BertConfig)
+        self.check(transformers.BertForMaskedLM, "logits", "bert", config, SHORT + (127, 128))
+
+    def test_bert_classifier(self):
+        config = their_config(transformers.BertConfig, num_labels=3)
+        self.check(transformers.BertForSequenceClassification, "output", "bert_classifier", config)
+
+    def test_shorter_types(self):
+        for dtype in (torch.float16, torch.bfloat16):
+            with self.subTest(dtype):
+                config = their_config(transformers.BigBirdConfig)
+                self.check(transformers.BigBirdForMaskedLM, "logits", f"short_{dtype}", config,
+                           dtype=dtype)
+
+    def test_shards(self):
+        config = their_config(transformers.BigBirdConfig)
+        self.check(transformers.BigBirdForMaskedLM, "logits", "shards", config,
+                   max_shard_size="50KB")
+        self.assertFalse(os.path.exists(self.path("shards/model.safetensors")))
 
 
 if __name__ == "__main__":
