@@ -130,6 +130,7 @@ class Run {
   /// `where` names it in messages.
   void add(const std::string& name, const std::string& where, const std::string& bases) {
     writer_.expect(name, where);
+    if (bases.find_first_of("ACGTacgt") == std::string::npos && n_blank_++ == 0) blank_ = where;
     pending_.push_back({name, true});
     tokens_.push_back(embedder_.tokenize(bases, where));
     n_pending_ += static_cast<std::int64_t>(tokens_.back().size());
@@ -148,6 +149,10 @@ class Run {
     flush();
     progress_.reset();
     writer_.commit();
+    if (n_blank_ > 0) {
+      core::log_warning(core::with_commas(n_blank_) + " without any A, C, G or T (first: " +
+                        blank_ + "): such a vector tells of its length alone");
+    }
   }
 
   std::string counts(const std::string& what) const {
@@ -185,6 +190,8 @@ class Run {
   std::vector<predict::Tokens> tokens_;  // of those that have some
   std::int64_t n_pending_ = 0;           // tokens
   std::int64_t n_sequences_ = 0, n_bases_ = 0, n_tokens_ = 0;
+  std::int64_t n_blank_ = 0;  // sequences that name no base
+  std::string blank_;         // the first of them
 };
 
 void embed_sequences(const std::vector<std::string>& paths, Run& run) {
@@ -275,8 +282,8 @@ int run_embed(const std::vector<std::string>& arguments) {
   check(options, pool);
   const CommonOptions& common = options.common;
   const auto kernels = core::open_device(common.device, common.precision, common.threads);
-  const LoadedModel loaded =
-      load_model(*kernels, common.model.empty() ? kDefaultModel : common.model);
+  const LoadedModel loaded = load_model(
+      *kernels, common.model.empty() ? kDefaultModel : common.model, common.random_blocks);
   const predict::Embedder embedder(*loaded.model, loaded.tokenizer, pool, common.batch_size);
   const std::unique_ptr<EmbeddingWriter> writer =
       open_embedding_writer({common.output,

@@ -135,8 +135,16 @@ void set_defaults_of_bert(ModelConfig& config) {
   config.sep_token.reset();
 }
 
+/// The class that wrote the model, such as BigBirdForMaskedLM; empty if it is not said.
+std::string architecture_name(const json& object) {
+  const json names = object.value("architectures", json());
+  if (!names.is_array() || names.empty() || !names[0].is_string()) return {};
+  return names[0].get<std::string>();
+}
+
 void read_layout(const json& object, ModelConfig& config) {
-  std::string type = "big_bird";
+  // What is older than the key, DNABERT for one, names its class.
+  std::string type = architecture_name(object).starts_with("Bert") ? "bert" : "big_bird";
   read(object, "model_type", type);
   expect_value(type == "big_bird" || type == "bert", "model_type", json(type).dump(),
                "\"big_bird\" or \"bert\"");
@@ -218,13 +226,6 @@ std::vector<std::string> labels_of(const json& object) {
     names.push_back(name.is_string() ? name.get<std::string>() : name.dump());
   }
   return names;
-}
-
-/// The class that wrote the model, such as BigBirdForMaskedLM; empty if it is not said.
-std::string architecture_name(const json& object) {
-  const json names = object.value("architectures", json());
-  if (!names.is_array() || names.empty() || !names[0].is_string()) return {};
-  return names[0].get<std::string>();
 }
 
 /// Heads and labels as another program names them: `architectures`, `problem_type`, `id2label`.

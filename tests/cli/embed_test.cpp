@@ -309,6 +309,29 @@ TEST_F(Embed, InputsThatAreWrong) {
   expect_refused({"-R", folder_ / "empty.bed", folder_ / "genome.fa"}, 1, {"of 0 bases"});
 }
 
+TEST_F(Embed, SequencesWithoutABaseAreWarnedOf) {
+  write_text(folder_ / "n.fa", ">a\nacgt\n>b\nNNNN\n>c\nNNNNN\n");
+  const ProcessResult result = run({folder_ / "n.fa", "-q"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(rows_of(result.out).size(), 3u);
+  EXPECT_EQ(result.err_lines(), 1) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("warning: 2 without any A, C, G or T (first: "));
+  EXPECT_THAT(result.err, HasSubstr("n.fa': sequence 'b')"));
+}
+
+TEST_F(Embed, RandomBlocksOfTheCommandLine) {
+  const std::string in = folder_ / "in.fa";
+  const NpyMatrix own = array({in});
+  EXPECT_EQ(array({in, "--random-blocks", "uniform"}).values, own.values);
+  for (const std::string mode : {"hf_eval", "hf_train"}) {
+    const NpyMatrix other = array({in, "--random-blocks", mode});
+    EXPECT_NE(other.row(2), own.row(2)) << mode << ": 20 blocks";
+    EXPECT_EQ(other.row(1), own.row(1)) << mode << ": 2 blocks are read whole";
+  }
+  expect_refused({in, "--random-blocks", "none"}, 2,
+                 {"--random-blocks: 'none', expected hf_eval, hf_train or uniform"});
+}
+
 TEST_F(Embed, OptionsThatDoNotFit) {
   const std::string in = folder_ / "in.fa";
   expect_refused({in, "--pool", "max"}, 2, {"--pool 'max': expected mean, cls or tokens"});

@@ -24,6 +24,13 @@ def dnabird(*words, folder):
     return done.stdout
 
 
+def documented_commands(heading):
+    """The first shell block under that heading of docs/models.md."""
+    with open(os.path.join(os.path.dirname(__file__), "../../docs/models.md")) as file:
+        section = file.read().split(f"\n## {heading}\n")[1]
+    return section.split("```sh\n")[1].split("```")[0]
+
+
 def random_bases(n, rng):
     return "".join(rng.choice("ACGT") for _ in range(n))
 

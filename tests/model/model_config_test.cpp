@@ -257,6 +257,15 @@ TEST(ModelConfig, MissingKeysOfAnotherProgramAreItsDefaults) {
   EXPECT_TRUE(bert.full_attention);
 }
 
+TEST(ModelConfig, WithoutAModelTypeTheClassSaysIt) {
+  const ModelConfig bert =
+      config_from_json({{"architectures", {"BertForMaskedLM"}}, {"vocab_size", 4101}});
+  EXPECT_EQ(bert.architecture, Architecture::bert);
+  EXPECT_EQ(bert.positions, 512);
+  EXPECT_EQ(config_from_json({{"architectures", {"BigBirdModel"}}, {"vocab_size", 4101}}).positions,
+            4096);
+}
+
 TEST(ModelConfig, SwitchesOfTheField) {
   EXPECT_TRUE(config_from_json(changed("attention_type", "original_full")).full_attention);
   EXPECT_FALSE(config_from_json(changed("attention_type", "block_sparse")).full_attention);
