@@ -32,10 +32,10 @@ SafetensorsStream::SafetensorsStream(const std::string& path,
     : path_(path),
       metadata_(std::move(metadata)),
       output_(path),
-      data_path_(path + ".data"),
+      data_path_(std::in_place, path + ".data"),
       data_(nullptr) {
   errno = 0;
-  data_ = std::fopen(data_path_.temporary().c_str(), "w+b");
+  data_ = std::fopen(data_path_->temporary().c_str(), "w+b");
   if (!data_) throw_file_error("write", path, errno);
 }
 
@@ -96,6 +96,7 @@ void SafetensorsStream::commit() {
   output_.write({reinterpret_cast<const char*>(&n_header), sizeof(n_header)});
   output_.write(text);
   copy_data(output_);
+  data_path_.reset();
   output_.commit();
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -44,7 +45,7 @@ class SafetensorsStream {
   std::vector<Entry> entries_;
   std::unordered_set<std::string> names_;
   TextOutput output_;
-  PartialOutput data_path_;  // never committed: gone at the end
+  std::optional<PartialOutput> data_path_;  // never committed: gone once it is copied
   std::FILE* data_;
 };
 
