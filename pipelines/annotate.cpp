@@ -72,7 +72,7 @@ predict::ScanOptions scan_options(const Options& options, const LoadedModel& loa
   }
   predict::ScanOptions scan;
   scan.rules.window =
-      config.window_bases > 0 ? config.window_bases : loaded.tokenizer.n_bases(config.positions);
+      config.window_bases > 0 ? config.window_bases : loaded.tokenizer->n_bases(config.positions);
   scan.rules.tss_offset = config.tss_offset;
   if (config.tss_offset < 0) {
     scan.rules.tss_offset = scan.rules.window / 2;
@@ -232,7 +232,7 @@ int run_annotate(const std::vector<std::string>& arguments) {
       *kernels, common.model.empty() ? kDefaultModel : common.model, common.random_blocks);
   const predict::ScanOptions scan = scan_options(options, loaded);
   const predict::WindowBatcher batcher(*loaded.model, common.batch_size);
-  PromoterScanner scanner(batcher, loaded.tokenizer, scan);
+  PromoterScanner scanner(batcher, *loaded.tokenizer, scan);
   BedWriter writer(common.output, header(options, loaded, scan));
   const InputCounts counts = in_regions ? annotate_regions(options, scanner, writer)
                                         : annotate_all(options.inputs[0], scanner, writer);

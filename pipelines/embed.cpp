@@ -241,8 +241,8 @@ void embed_variants(const Options& options, const LoadedModel& loaded, Run& run)
   const io::Fasta fasta(options.reference);
   const FastaGenome genome(fasta);
   const std::int64_t n_bases =
-      predict::score_window_bases(loaded.model->config(), loaded.tokenizer);
-  predict::AlleleChecker checker(genome, loaded.tokenizer, n_bases);
+      predict::score_window_bases(loaded.model->config(), *loaded.tokenizer);
+  predict::AlleleChecker checker(genome, *loaded.tokenizer, n_bases);
   const seq::Haplotype haplotype = parse_allele(options.allele);
   io::VariantReader reader(options.inputs[0],
                            {.regions = options.regions, .regions_file = options.regions_file},
@@ -284,7 +284,7 @@ int run_embed(const std::vector<std::string>& arguments) {
   const auto kernels = core::open_device(common.device, common.precision, common.threads);
   const LoadedModel loaded = load_model(
       *kernels, common.model.empty() ? kDefaultModel : common.model, common.random_blocks);
-  const predict::Embedder embedder(*loaded.model, loaded.tokenizer, pool, common.batch_size);
+  const predict::Embedder embedder(*loaded.model, *loaded.tokenizer, pool, common.batch_size);
   const std::unique_ptr<EmbeddingWriter> writer =
       open_embedding_writer({common.output,
                              pool,

@@ -73,10 +73,18 @@ seq::MaskingOptions measured_masking() {
   return masking;
 }
 
+seq::MaskedTokens hide(const seq::Tokenizer& tokenizer, const std::string& bases, core::Rng& rng) {
+  const seq::MaskingOptions masking = measured_masking();
+  if (const seq::KmerTokenizer* kmers = seq::as_kmers(tokenizer)) {
+    return seq::mask_spans(tokenizer.encode(bases), *kmers, masking, rng);
+  }
+  return seq::mask_tokens(tokenizer.encode_with_bases(bases), tokenizer.special(), masking.fraction,
+                          rng);
+}
+
 /// Each window masked in one way.
 WindowBits run_model(const LoadedModel& loaded, const std::vector<Window>& windows,
                      std::int64_t batch_size) {
-  const seq::MaskingOptions masking = measured_masking();
   const predict::WindowBatcher batcher(*loaded.model, batch_size);
   core::Progress progress("evaluate", "windows", static_cast<std::int64_t>(windows.size()));
   WindowBits result;
@@ -85,13 +93,9 @@ WindowBits run_model(const LoadedModel& loaded, const std::vector<Window>& windo
     std::vector<predict::MaskedWindow> masked;
     for (std::size_t i = begin; i < end; ++i) {
       core::Rng rng(kMaskSeed, core::mix(kMaskStream, i));
-      seq::MaskedTokens tokens = seq::mask_spans(loaded.tokenizer.encode(windows[i].bases),
-                                                 loaded.tokenizer, masking, rng);
+      seq::MaskedTokens tokens = hide(*loaded.tokenizer, windows[i].bases, rng);
       result.bases.push_back(static_cast<double>(std::accumulate(
           tokens.hidden_bases.begin(), tokens.hidden_bases.end(), std::int64_t{0})));
-      std::replace_if(
-          tokens.labels.begin(), tokens.labels.end(), [](std::int32_t id) { return id < 0; },
-          static_cast<std::int32_t>(seq::kUnknown));
       masked.push_back({std::move(tokens.input), 0, {std::move(tokens.labels)}});
     }
     for (const std::vector<double>& sum : batcher.candidate_log_likelihoods(masked)) {
@@ -152,7 +156,7 @@ void evaluate_masked_lm(const EvaluateOptions& options, const LoadedModel& loade
     throw core::DataError("model '" + loaded.path +
                           "' has no masked-token head; choose one that has been pretrained");
   }
-  const std::int64_t most = loaded.tokenizer.n_bases(config.positions);
+  const std::int64_t most = loaded.tokenizer->n_bases(config.positions);
   const std::vector<Window> windows =
       read_windows(options.data, config.window_bases > 0 ? config.window_bases : most);
   std::vector<std::string> sequences;
@@ -160,10 +164,12 @@ void evaluate_masked_lm(const EvaluateOptions& options, const LoadedModel& loade
   report.provenance.push_back("data=" + core::join(options.data, ",") +
                               " windows=" + std::to_string(windows.size()));
   const seq::MaskingOptions masking = measured_masking();
-  report.provenance.push_back("hidden=" + format_number(masking.fraction) +
-                              " of the tokens, in spans of " +
-                              std::to_string(masking.min_hidden_bases) + " to " +
-                              std::to_string(masking.max_hidden_bases) + " bases");
+  std::string hidden = "hidden=" + format_number(masking.fraction) + " of the tokens";
+  if (seq::as_kmers(*loaded.tokenizer) != nullptr) {
+    hidden += ", in spans of " + std::to_string(masking.min_hidden_bases) + " to " +
+              std::to_string(masking.max_hidden_bases) + " bases";
+  }
+  report.provenance.push_back(hidden);
   report_shared(options.train, sequences, report);
   const WindowBits bits = run_model(loaded, windows, options.common.batch_size);
   if (std::isnan(bits.per_base({}))) {

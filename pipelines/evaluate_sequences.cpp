@@ -37,18 +37,29 @@ Predictions truth_of(const LabelledData& data) {
   return predictions;
 }
 
+/// Throws DataError if a row has more tokens than the model has positions for.
+void check_length(std::int64_t n_tokens, const LoadedModel& loaded, const LabelledData& data,
+                  std::int64_t row) {
+  const std::int64_t positions = loaded.model->config().positions;
+  if (n_tokens <= positions) return;
+  throw core::DataError(data.where(row) + ": the sequence has " + core::with_commas(n_tokens) +
+                        " tokens, but model '" + loaded.path + "' has positions for " +
+                        core::with_commas(positions) + "; shorten it");
+}
+
 /// Outputs (R,K) of the head for each row.
-std::vector<double> run_head(const LoadedModel& loaded, const std::vector<std::string>& sequences,
+std::vector<double> run_head(const LoadedModel& loaded, const LabelledData& data,
                              std::int64_t batch_size) {
   const predict::WindowBatcher batcher(*loaded.model, batch_size);
-  const auto n = static_cast<std::int64_t>(sequences.size());
+  const std::int64_t n = data.rows();
   core::Progress progress("evaluate", "sequences", n);
   std::vector<double> outputs;
   for (std::int64_t begin = 0; begin < n; begin += kRowsAtOnce) {
     std::vector<predict::Tokens> windows;
     const std::int64_t end = std::min(n, begin + kRowsAtOnce);
     for (std::int64_t row = begin; row < end; ++row) {
-      windows.push_back(loaded.tokenizer.encode(sequences[row]));
+      windows.push_back(loaded.tokenizer->encode(data.sequences[row]));
+      check_length(static_cast<std::int64_t>(windows.back().size()), loaded, data, row);
     }
     const std::vector<float> some = batcher.head_outputs(windows);  // (rows,K)
     outputs.insert(outputs.end(), some.begin(), some.end());
@@ -107,14 +118,20 @@ void evaluate_head(const EvaluateOptions& options, const LoadedModel& loaded,
                           "' has no head for labels or values; fine-tune it with dnabird finetune, "
                           "or ask for --masked-lm");
   }
-  const data::LabelledOptions columns{config.task, config.targets, config.k,
-                                      loaded.tokenizer.n_bases(config.positions)};
+  data::LabelledOptions columns;
+  columns.task = config.task;
+  columns.targets = config.targets;
+  columns.least_bases = std::max(1, config.k);
+  // Else it takes the tokens to know.
+  if (!loaded.tokenizer->borders_follow_text()) {
+    columns.most_bases = loaded.tokenizer->n_bases(config.positions);
+  }
   const LabelledData dev = data::read_labelled(options.data, columns);
   report.provenance.push_back("data=" + core::join(options.data, ",") +
                               " sequences=" + std::to_string(dev.rows()));
   report_shared(options.train, dev.sequences, report);
   Predictions predictions = truth_of(dev);
-  predictions.outputs = run_head(loaded, dev.sequences, options.common.batch_size);
+  predictions.outputs = run_head(loaded, dev, options.common.batch_size);
   report.add(loaded.name, train::evaluate_predictions(predictions, options.bootstrap()));
   if (options.baselines) add_baselines(options, columns, dev, report);
   if (!options.predictions.empty()) write_predictions(options.predictions, dev, predictions);

@@ -137,7 +137,7 @@ std::string score_alleles(const EvaluateOptions& options, std::vector<Allele>& a
       load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model,
                  options.common.random_blocks);
   predict::VariantScorer scorer(
-      *loaded.model, loaded.tokenizer, genome,
+      *loaded.model, *loaded.tokenizer, genome,
       {predict::available_scores(loaded.model->config()), options.common.batch_size});
   core::Progress progress("evaluate", "alleles", static_cast<std::int64_t>(alleles.size()));
   std::map<std::string, std::int64_t> reasons;  // why alleles have no scores

@@ -16,6 +16,7 @@
 #include "pipelines/commands.h"
 #include "pipelines/model_files.h"
 #include "pipelines/training.h"
+#include "seq/kmer_tokenizer.h"
 #include "train/head_task.h"
 
 namespace dnabird::pipelines {
@@ -117,11 +118,11 @@ struct Sets {
   data::LabelledData train, dev;
 };
 
-Sets read_sets(const Options& options, const seq::KmerTokenizer& tokenizer,
+Sets read_sets(const Options& options, const seq::Tokenizer& tokenizer,
                const model::ModelConfig& config) {
   data::LabelledOptions how;
   how.task = options.head();
-  how.least_bases = tokenizer.k();
+  how.least_bases = std::max(1, config.k);
   how.most_bases = tokenizer.n_bases(config.positions);
   if (!options.targets.empty()) {
     how.targets = core::split(options.targets, ',');
@@ -250,7 +251,11 @@ int run_finetune(const std::vector<std::string>& arguments) {
   BaseModel base = open_base(training, *kernels, run);
   // A head that nothing trains would only pretend to know.
   if (!base.model && options.masked_lm_weight == 0) base.config.masked_lm = false;
-  const seq::KmerTokenizer tokenizer(base.config.k, base.config.stride);
+  const seq::Tokenizer& tokenizer = *base.tokenizer;
+  if (options.masked_lm_weight > 0 && seq::as_kmers(tokenizer) == nullptr) {
+    throw UsageError("--masked-lm-weight: '" + common.model + "' has tokens of another kind (" +
+                     tokenizer.kind() + "); only k-mers are masked in training");
+  }
   const Sets sets = read_sets(options, tokenizer, base.config);
   count_steps(options, sets.train.rows(), training);
   check_steps(training);
@@ -271,7 +276,7 @@ int run_finetune(const std::vector<std::string>& arguments) {
   train::HeadTrainingTask task(model, tokenizer, sets.train, sets.dev, how);
   const bool is_regression = model.config().task == HeadTask::regression;
   if (is_regression && has_head) train::to_standard_units(task.standards(), model);
-  run.train(model, task, tokenizer, [&](nlohmann::json& provenance) {
+  run.train(model, task, base.tokenizer_files, [&](nlohmann::json& provenance) {
     if (is_regression) train::to_target_units(task.standards(), model);
     if (!options.calibrate) return;
     task.calibrate();

@@ -86,9 +86,9 @@ Json describe_model(const LoadedModel& loaded) {
   info["path"] = loaded.path;
   info["sha256"] = loaded.sha256;
   info["parameters"] = loaded.model->parameters().size();
-  info["tokens"] = {{"k", loaded.tokenizer.k()},
-                    {"stride", loaded.tokenizer.stride()},
-                    {"vocabulary", loaded.tokenizer.vocabulary_size()}};
+  info["tokens"]["kind"] = loaded.tokenizer->kind();
+  for (const auto& [name, value] : loaded.tokenizer->properties()) info["tokens"][name] = value;
+  info["tokens"]["vocabulary"] = loaded.tokenizer->vocabulary_size();
   info["architecture"] = {{"layers", config.layers},
                           {"channels", config.channels},
                           {"heads", config.heads},
@@ -101,7 +101,7 @@ Json describe_model(const LoadedModel& loaded) {
                        {"random_blocks", config.random_blocks},
                        {"pattern_seed", config.pattern_seed},
                        {"dense_up_to_tokens", dense_blocks(config) * config.block_size}};
-  const std::int64_t most_bases = loaded.tokenizer.n_bases(config.positions);
+  const std::int64_t most_bases = loaded.tokenizer->n_bases(config.positions);
   info["longest_input_bases"] = most_bases;
   info["window_bases"] = config.window_bases == 0 ? most_bases : config.window_bases;
   info["masked_token_head"] = config.masked_lm;

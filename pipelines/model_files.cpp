@@ -11,6 +11,7 @@
 #include "io/model_folder.h"
 #include "io/sha256.h"
 #include "pipelines/load_parameters.h"
+#include "pipelines/tokenizer_files.h"
 
 namespace dnabird::pipelines {
 namespace {
@@ -20,29 +21,13 @@ using core::DataError;
 bool is_head(const std::string& name) { return name.starts_with("classifier."); }
 
 model::ModelConfig config_of(const nlohmann::json& json, const std::string& path,
-                             const model::TensorShapes* shapes) {
+                             const model::TensorShapes& shapes) {
   try {
     model::ModelConfig config = model::config_from_json(json);
-    if (shapes) model::settle_heads(json, *shapes, config);
+    model::settle_heads(json, shapes, config);
     return config;
   } catch (const DataError& problem) {
     throw DataError("'" + path + "/config.json': " + problem.what());
-  }
-}
-
-seq::KmerTokenizer tokenizer_of(const io::OpenModelFolder& folder, const model::ModelConfig& config,
-                                const std::string& path) {
-  try {
-    seq::KmerTokenizer tokenizer =
-        seq::KmerTokenizer::from_vocabulary(folder.vocabulary, config.stride);
-    if (tokenizer.k() != config.k || tokenizer.vocabulary_size() != config.vocabulary) {
-      throw DataError("a vocabulary of " + std::to_string(tokenizer.vocabulary_size()) +
-                      " tokens, but config.json says k " + std::to_string(config.k) +
-                      " and vocab_size " + std::to_string(config.vocabulary));
-    }
-    return tokenizer;
-  } catch (const DataError& problem) {
-    throw DataError("'" + path + "/vocab.txt': " + problem.what());
   }
 }
 
@@ -51,12 +36,13 @@ seq::KmerTokenizer tokenizer_of(const io::OpenModelFolder& folder, const model::
 LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path,
                        const std::string& random_blocks) {
   const std::string path = io::find_model(name_or_path);
-  const io::OpenModelFolder folder = io::open_model_folder(path);
+  io::OpenModelFolder folder = io::open_model_folder(path);
   const ParameterSource source(folder.weights, path);
   const model::TensorShapes shapes = source.shapes();
-  model::ModelConfig config = config_of(folder.config, path, &shapes);
+  model::ModelConfig config = config_of(folder.config, path, shapes);
   if (!random_blocks.empty()) config.pattern_mode = random_blocks_mode(random_blocks);
-  seq::KmerTokenizer tokenizer = tokenizer_of(folder, config, path);
+  io::TokenizerFiles files{std::move(folder.vocabulary), std::move(folder.tokenizer)};
+  std::unique_ptr<seq::Tokenizer> tokenizer = make_tokenizer(files, path, config);
   // Beside the reading: it takes about as long.
   std::future<std::string> sha256 =
       std::async(std::launch::async, io::sha256_of_files, std::cref(folder.weights.files()));
@@ -66,7 +52,8 @@ LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path
   std::filesystem::path name = std::filesystem::absolute(path).lexically_normal();
   if (!name.has_filename()) name = name.parent_path();
   return {.model = std::move(model),
-          .tokenizer = tokenizer,
+          .tokenizer = std::move(tokenizer),
+          .tokenizer_files = std::move(files),
           .name = name.filename().string(),
           .path = path,
           .sha256 = sha256.get()};
@@ -78,17 +65,12 @@ model::PatternMode random_blocks_mode(const std::string& name) {
   throw core::UsageError("--random-blocks: '" + name + "', expected hf_eval, hf_train or uniform");
 }
 
-seq::KmerTokenizer load_tokenizer(const std::string& name_or_path) {
-  const std::string path = io::find_model(name_or_path);
-  const io::OpenModelFolder folder = io::open_model_folder(path);
-  return tokenizer_of(folder, config_of(folder.config, path, nullptr), path);
-}
-
-void save_model(const model::Model& model, const seq::KmerTokenizer& tokenizer,
+void save_model(const model::Model& model, const io::TokenizerFiles& tokenizer,
                 const std::string& path) {
   io::ModelFolder folder;
   folder.config = model::config_to_json(model.config());
-  folder.vocabulary = tokenizer.vocabulary();
+  folder.vocabulary = tokenizer.vocabulary;
+  folder.tokenizer = tokenizer.tokenizer;
   folder.weights.metadata["format"] = "pt";  // other readers of the layout ask for it
   for (const model::ParameterInfo& parameter : model.parameters().list()) {
     folder.weights.tensors[parameter.name] = io::HostTensor::from_floats(

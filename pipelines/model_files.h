@@ -5,15 +5,17 @@
 #include <string>
 
 #include "core/tensor.h"
+#include "io/tokenizer_files.h"
 #include "model/model.h"
-#include "seq/kmer_tokenizer.h"
+#include "seq/tokenizer.h"
 
 namespace dnabird::pipelines {
 
 struct LoadedModel {
   std::unique_ptr<model::Model> model;
-  seq::KmerTokenizer tokenizer;
-  std::string name;  // last part of the folder's path
+  std::unique_ptr<seq::Tokenizer> tokenizer;
+  io::TokenizerFiles tokenizer_files;  // that it was made from
+  std::string name;                    // last part of the folder's path
   std::string path;
   std::string sha256;  // of model.safetensors, or of its shards one behind the other
 };
@@ -28,11 +30,8 @@ LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path
 /// hf_eval, hf_train or uniform, as --random-blocks takes them; throws UsageError.
 model::PatternMode random_blocks_mode(const std::string& name);
 
-/// The tokenizer of such a folder, of which the tensors are read but not compared with config.json.
-seq::KmerTokenizer load_tokenizer(const std::string& name_or_path);
-
-/// Writes config.json, model.safetensors and vocab.txt whole or not at all.
-void save_model(const model::Model& model, const seq::KmerTokenizer& tokenizer,
+/// Writes config.json, model.safetensors and the tokenizer's files whole or not at all.
+void save_model(const model::Model& model, const io::TokenizerFiles& tokenizer,
                 const std::string& path);
 
 /// The model's weights, if they fit, into another with a different head (fine-tuning): encoder and

@@ -15,6 +15,7 @@
 #include "data/window_sampler.h"
 #include "pipelines/commands.h"
 #include "pipelines/training.h"
+#include "seq/kmer_tokenizer.h"
 #include "train/masked_lm.h"
 
 namespace dnabird::pipelines {
@@ -131,7 +132,12 @@ int run_pretrain(const std::vector<std::string>& arguments) {
                      "': a model to pretrain has the masked-token head alone (task none)");
   }
   if (training.dropout >= 0) config.dropout = training.dropout;
-  const seq::KmerTokenizer tokenizer(config.k, config.stride);
+  const seq::KmerTokenizer* const kmers = seq::as_kmers(*base.tokenizer);
+  if (kmers == nullptr) {
+    throw UsageError("'" + common.model + "' has tokens of another kind (" +
+                     base.tokenizer->kind() + "); dnabird pretrain goes on from k-mers only");
+  }
+  const seq::KmerTokenizer& tokenizer = *kmers;
   const std::int64_t most = tokenizer.n_bases(config.positions);
   const std::int64_t window = options.window == 0 ? most : options.window;
   if (window < kLeastBases || window > most) {
@@ -161,7 +167,7 @@ int run_pretrain(const std::vector<std::string>& arguments) {
   train::MaskedLmTask task(
       model, tokenizer, sampler, dev_set ? &*dev_set : nullptr,
       {training.batch_size(), training.accumulate, training.masking, common.seed});
-  run.train(model, task, tokenizer);
+  run.train(model, task, base.tokenizer_files);
   return 0;
 }
 

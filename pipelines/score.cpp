@@ -182,7 +182,7 @@ io::VariantWriterOptions writer_options(const Options& options, const LoadedMode
   result.format = parse_output_type(options.output_type);
   result.threads = io_threads(options);
   result.info =
-      info_fields(scores, predict::score_window_bases(loaded.model->config(), loaded.tokenizer));
+      info_fields(scores, predict::score_window_bases(loaded.model->config(), *loaded.tokenizer));
   result.lines = {"##dnabirdVersion=" + std::string(kVersion), "##dnabirdCommand=" + command_line(),
                   "##dnabirdModel=" + loaded.name + " sha256=" + loaded.sha256,
                   "##dnabirdSeed=" + std::to_string(options.common.seed)};
@@ -286,7 +286,7 @@ int run_score(const std::vector<std::string>& arguments) {
 
   const io::Fasta fasta(options.reference);
   const FastaGenome genome(fasta);
-  predict::VariantScorer scorer(*loaded.model, loaded.tokenizer, genome,
+  predict::VariantScorer scorer(*loaded.model, *loaded.tokenizer, genome,
                                 {scores, options.common.batch_size});
   io::VariantReader reader(options.inputs[0], options.filter, io_threads(options));
   io::VariantWriter writer(reader, writer_options(options, loaded, scores, fasta));

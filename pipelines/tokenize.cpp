@@ -1,8 +1,10 @@
 // dnabird tokenize: sequences to token ids.
 #include <climits>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/errors.h"
@@ -11,8 +13,8 @@
 #include "io/output_file.h"
 #include "pipelines/cli.h"
 #include "pipelines/commands.h"
-#include "pipelines/model_files.h"
 #include "pipelines/sequence_input.h"
+#include "pipelines/tokenizer_files.h"
 #include "seq/kmer_tokenizer.h"
 
 namespace dnabird::pipelines {
@@ -28,7 +30,7 @@ constexpr const char* kExamples =
     "  dnabird tokenize --kmer 3 --stride 1 train.csv.gz -o tokens.txt\n"
     "  samtools faidx genome.fa chr20:1000001-1000300 | dnabird tokenize --kmer 6 -";
 
-constexpr std::int64_t kPieceBases = 1 << 20;  // a chromosome's ids are never held all at once
+constexpr std::size_t kPieceBytes = 1 << 20;  // a chromosome's line is never held all at once
 
 struct Options {
   CommonOptions common;
@@ -36,12 +38,13 @@ struct Options {
   std::vector<std::string> inputs;
 };
 
-seq::KmerTokenizer make_tokenizer(const Options& options) {
+std::unique_ptr<seq::Tokenizer> choose_tokenizer(const Options& options) {
   if (options.k != 0) {
     if (!options.common.model.empty()) {
       throw core::UsageError("--model and --kmer exclude each other: a model has its own k");
     }
-    return {options.k, options.stride == 0 ? 1 : options.stride};
+    return std::make_unique<seq::KmerTokenizer>(options.k,
+                                                options.stride == 0 ? 1 : options.stride);
   }
   if (options.stride != 0) throw core::UsageError("--stride needs --kmer");
   const std::string& name = options.common.model;
@@ -52,26 +55,17 @@ struct Counts {
   std::int64_t sequences = 0, bases = 0, tokens = 0, unknown = 0;
 };
 
-class TokenWriter {
+class TokenWriter : private seq::TokenSink {
  public:
-  TokenWriter(const seq::KmerTokenizer& tokenizer, const std::string& path)
+  TokenWriter(const seq::Tokenizer& tokenizer, const std::string& path)
       : tokenizer_(tokenizer), output_(path) {}
 
   void write(const std::string& name, const std::string& bases) {
-    const auto n_bases = static_cast<std::int64_t>(bases.size());
-    const std::int64_t n_tokens = tokenizer_.n_tokens(n_bases);
-    line_ = field_of_name(name) + " " + std::to_string(n_tokens) + " " + std::to_string(seq::kCls);
-    const std::int64_t step = kPieceBases / tokenizer_.stride() * tokenizer_.stride();
-    // Pieces overlap so far that no k-mer across their border is lost.
-    const std::int64_t overlap = tokenizer_.k() - tokenizer_.stride();
-    for (std::int64_t begin = 0; begin < n_bases; begin += step) {
-      write_piece(std::string_view(bases).substr(static_cast<std::size_t>(begin),
-                                                 static_cast<std::size_t>(step + overlap)));
-    }
-    output_.write(line_ + " " + std::to_string(seq::kSep) + "\n");
+    line_ = field_of_name(name);
+    tokenizer_.encode_to(bases, *this);
+    output_.write("\n");
     ++counts_.sequences;
-    counts_.bases += n_bases;
-    counts_.tokens += n_tokens;
+    counts_.bases += static_cast<std::int64_t>(bases.size());
   }
 
   Counts finish() {
@@ -80,20 +74,28 @@ class TokenWriter {
   }
 
  private:
-  /// The ids between [CLS] and [SEP].
-  void write_piece(std::string_view bases) {
-    const std::vector<std::int32_t> ids = tokenizer_.encode(bases);
-    for (std::size_t i = 1; i + 1 < ids.size(); ++i) {
-      line_ += " " + std::to_string(ids[i]);
-      counts_.unknown += ids[i] == seq::kUnknown ? 1 : 0;
+  void begin(std::int64_t n_tokens) override {
+    line_ += " " + std::to_string(n_tokens);
+    counts_.tokens += n_tokens;
+  }
+
+  void add(std::span<const std::int32_t> ids) override {
+    const std::int32_t unknown = tokenizer_.special().unknown;
+    for (const std::int32_t id : ids) {
+      line_ += ' ';
+      line_ += std::to_string(id);
+      counts_.unknown += id == unknown ? 1 : 0;
+      if (line_.size() < kPieceBytes) continue;
+      output_.write(line_);
+      line_.clear();
     }
     output_.write(line_);
     line_.clear();
   }
 
-  const seq::KmerTokenizer& tokenizer_;
+  const seq::Tokenizer& tokenizer_;
   io::TextOutput output_;
-  std::string line_;
+  std::string line_;  // what is not written yet
   Counts counts_;
 };
 
@@ -107,8 +109,8 @@ int run_tokenize(const std::vector<std::string>& arguments) {
   parser.add_common(&options.common, OptionParser::kModel | OptionParser::kOutput);
   parser.add_positional("SEQUENCES", &options.inputs, 1, INT_MAX);
   if (!parser.parse(arguments)) return 0;
-  const seq::KmerTokenizer tokenizer = make_tokenizer(options);
-  TokenWriter writer(tokenizer, options.common.output);
+  const std::unique_ptr<seq::Tokenizer> tokenizer = choose_tokenizer(options);
+  TokenWriter writer(*tokenizer, options.common.output);
   for (const std::string& path : options.inputs) {
     for_each_sequence(path, [&](const io::NamedSequence& sequence) {
       writer.write(sequence.name, sequence.bases);

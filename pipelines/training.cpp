@@ -14,6 +14,7 @@
 #include "io/model_folder.h"
 #include "io/sha256.h"
 #include "pipelines/model_files.h"
+#include "seq/kmer_tokenizer.h"
 
 namespace dnabird::pipelines {
 
@@ -215,7 +216,7 @@ train::TrainerOptions TrainingRun::trainer_options() const {
 }
 
 void TrainingRun::train(model::Model& model, train::TrainingTask& task,
-                        const seq::KmerTokenizer& tokenizer,
+                        const io::TokenizerFiles& tokenizer,
                         const std::function<void(json&)>& finish) {
   std::optional<train::Checkpoint> checkpoint;
   if (options_.resume) {
@@ -279,6 +280,9 @@ BaseModel open_base(const TrainingOptions& options, core::KernelSet& kernels, Tr
   if (!options.architecture.empty()) {
     base.config = read_architecture(options.architecture);
     run.set_files("architecture", {options.architecture});
+    auto kmers = std::make_unique<seq::KmerTokenizer>(base.config.k, base.config.stride);
+    base.tokenizer_files.vocabulary = kmers->vocabulary();
+    base.tokenizer = std::move(kmers);
     return base;
   }
   LoadedModel loaded = load_model(kernels, options.common.model, options.common.random_blocks);
@@ -292,6 +296,8 @@ BaseModel open_base(const TrainingOptions& options, core::KernelSet& kernels, Tr
                               {"provenance", loaded.model->config().provenance}});
   base.config = loaded.model->config();
   base.model = std::move(loaded.model);
+  base.tokenizer = std::move(loaded.tokenizer);
+  base.tokenizer_files = std::move(loaded.tokenizer_files);
   return base;
 }
 

@@ -10,10 +10,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "io/tokenizer_files.h"
 #include "model/model.h"
 #include "pipelines/cli.h"
-#include "seq/kmer_tokenizer.h"
 #include "seq/masking.h"
+#include "seq/tokenizer.h"
 #include "train/trainer.h"
 
 namespace dnabird::pipelines {
@@ -61,7 +62,7 @@ class TrainingRun {
 
   /// Makes the folder, trains, writes the model into it. `finish` is called when the model has the
   /// best weights, before it is written; it may change them and what provenance says of them.
-  void train(model::Model& model, train::TrainingTask& task, const seq::KmerTokenizer& tokenizer,
+  void train(model::Model& model, train::TrainingTask& task, const io::TokenizerFiles& tokenizer,
              const std::function<void(nlohmann::json&)>& finish = {});
 
  private:
@@ -78,6 +79,8 @@ class TrainingRun {
 struct BaseModel {
   std::unique_ptr<model::Model> model;  // null: a new one
   model::ModelConfig config;
+  std::unique_ptr<seq::Tokenizer> tokenizer;
+  io::TokenizerFiles tokenizer_files;  // for the model that is written
 };
 
 /// Opens --model, or reads --architecture (a file like config.json), of which one is given, and

@@ -13,15 +13,20 @@ namespace dnabird::io {
 
 using core::DataError;
 
-nlohmann::json read_json(const std::string& path) {
+std::string read_text(const std::string& path) {
   require_readable(path);
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   if (!in) throw_file_error("read", path, errno);
   std::ostringstream buffer;
   buffer << in.rdbuf();
-  const std::string text = buffer.str();
   if (in.bad()) throw_file_error("read", path, errno);
+  return buffer.str();
+}
+
+nlohmann::json read_json(const std::string& path) { return parse_json(read_text(path), path); }
+
+nlohmann::json parse_json(const std::string& text, const std::string& path) {
   if (text.empty()) throw DataError("'" + path + "' is empty");
   try {
     return nlohmann::json::parse(text);

@@ -7,17 +7,15 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "io/file_error.h"
-#include "io/line_reader.h"
 #include "io/output_file.h"
 #include "io/partial_registry.h"
+#include "io/tokenizer_files.h"
 
 namespace dnabird::io {
 namespace {
@@ -28,8 +26,8 @@ using core::DataError;
 constexpr const char* kConfig = "config.json";
 constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kWeightsIndex = "model.safetensors.index.json";
-constexpr const char* kVocabulary = "vocab.txt";
-constexpr const char* kTokenizer = "tokenizer.json";
+constexpr const char* kVocabulary = kVocabularyFile;
+constexpr const char* kTokenizer = kTokenizerFile;
 // config.json is the last to come and the first to go: a folder that has it is whole.
 constexpr const char* kFilesInOrder[] = {kVocabulary, kTokenizer, kWeights, kConfig};
 // Weights as pickles, which are programs.
@@ -128,25 +126,6 @@ class PartialFolder {
   bool kept_ = false;
 };
 
-std::string read_text(const std::string& path) {
-  require_readable(path);
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw_file_error("read", path, errno);
-  std::ostringstream buffer;
-  buffer << in.rdbuf();
-  if (in.bad()) throw_file_error("read", path, errno);
-  return buffer.str();
-}
-
-std::vector<std::string> read_vocabulary(const std::string& path) {
-  std::vector<std::string> lines;
-  std::string line;
-  for (LineReader reader(path); reader.next(line);) lines.push_back(line);
-  while (!lines.empty() && lines.back().empty()) lines.pop_back();
-  return lines;
-}
-
 void write_text(const fs::path& path, const std::string& text) {
   TextOutput out(path.string());
   out.write(text);
@@ -213,14 +192,9 @@ OpenModelFolder open_model_folder(const std::string& path) {
     throw DataError("there is no model folder '" + path + "'");
   }
   require_files(folder);
-  OpenModelFolder model{read_json((folder / kConfig).string()), open_weights(folder), {}, {}};
-  if (fs::exists(folder / kVocabulary, error)) {
-    model.vocabulary = read_vocabulary((folder / kVocabulary).string());
-  }
-  if (fs::exists(folder / kTokenizer, error)) {
-    model.tokenizer = read_text((folder / kTokenizer).string());
-  }
-  return model;
+  TokenizerFiles tokens = read_tokenizer_files(folder.string());
+  return {read_json((folder / kConfig).string()), open_weights(folder),
+          std::move(tokens.vocabulary), std::move(tokens.tokenizer)};
 }
 
 ModelFolder read_model_folder(const std::string& path) {

@@ -23,7 +23,7 @@ std::vector<std::vector<float>> rows_of(const std::vector<float>& values, std::i
 
 }  // namespace
 
-Embedder::Embedder(const model::Model& model, const seq::KmerTokenizer& tokenizer, Pool pool,
+Embedder::Embedder(const model::Model& model, const seq::Tokenizer& tokenizer, Pool pool,
                    std::int64_t batch_size)
     : batcher_(model, batch_size), tokenizer_(tokenizer), pool_(pool) {}
 

@@ -10,7 +10,7 @@
 #include "predict/variant_allele.h"
 #include "predict/window_batcher.h"
 #include "seq/haplotype.h"
-#include "seq/kmer_tokenizer.h"
+#include "seq/tokenizer.h"
 
 namespace dnabird::predict {
 
@@ -25,7 +25,7 @@ enum class Pool {
 class Embedder {
  public:
   /// `batch_size` sequences are run at once; 0 = chosen. Model and tokenizer must outlive it.
-  Embedder(const model::Model& model, const seq::KmerTokenizer& tokenizer, Pool pool,
+  Embedder(const model::Model& model, const seq::Tokenizer& tokenizer, Pool pool,
            std::int64_t batch_size);
 
   std::int64_t channels() const { return batcher_.model().config().channels; }  // C
@@ -40,7 +40,7 @@ class Embedder {
 
  private:
   WindowBatcher batcher_;
-  const seq::KmerTokenizer& tokenizer_;
+  const seq::Tokenizer& tokenizer_;
   Pool pool_;
 };
 

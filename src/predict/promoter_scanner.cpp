@@ -29,7 +29,7 @@ std::pair<std::int64_t, std::int64_t> WindowGrid::overlapping(std::int64_t begin
   return {first, std::max(first, last)};
 }
 
-PromoterScanner::PromoterScanner(const WindowBatcher& batcher, const seq::KmerTokenizer& tokenizer,
+PromoterScanner::PromoterScanner(const WindowBatcher& batcher, const seq::Tokenizer& tokenizer,
                                  const ScanOptions& options)
     : batcher_(batcher), tokenizer_(tokenizer), options_(options) {
   if (options.stride < 1 || options.stride > options.rules.window) {

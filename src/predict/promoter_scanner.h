@@ -10,7 +10,7 @@
 #include "predict/promoter_peaks.h"
 #include "predict/window_batcher.h"
 #include "seq/haplotype.h"
-#include "seq/kmer_tokenizer.h"
+#include "seq/tokenizer.h"
 
 namespace dnabird::predict {
 
@@ -44,7 +44,7 @@ class PromoterScanner {
  public:
   /// The batcher, its model and the tokenizer must outlive it. Throws UsageError if the stride is
   /// not in [1, window].
-  PromoterScanner(const WindowBatcher& batcher, const seq::KmerTokenizer& tokenizer,
+  PromoterScanner(const WindowBatcher& batcher, const seq::Tokenizer& tokenizer,
                   const ScanOptions& options);
 
   /// Bases [begin, end) of the contig.
@@ -66,7 +66,7 @@ class PromoterScanner {
              const seq::FetchBases& fetch, Strands& strands);
 
   const WindowBatcher& batcher_;
-  const seq::KmerTokenizer& tokenizer_;
+  const seq::Tokenizer& tokenizer_;
   ScanOptions options_;
   ScanCounts counts_;
 };

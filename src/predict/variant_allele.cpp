@@ -81,21 +81,13 @@ std::int64_t ScorableAllele::centred_begin(std::int64_t n_bases) const {
   return allele.begin - (n_bases - static_cast<std::int64_t>(allele.ref.size())) / 2;
 }
 
-AlleleTokens allele_tokens(const seq::KmerTokenizer& tokenizer,
-                           const seq::HaplotypeWindow& window) {
-  const auto n_bases = static_cast<std::int64_t>(window.bases.size());
-  const auto [first, last] =
-      tokenizer.tokens_of_bases(window.allele_begin, window.allele_end, n_bases);
-  if (first == last) return {first, {}};
-  const std::int64_t begin = tokenizer.bases_of_token(first).first;
-  const std::int64_t end = tokenizer.bases_of_token(last - 1).second;
-  const Tokens ids = tokenizer.encode(
-      std::string_view(window.bases)
-          .substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
-  return {first, Tokens(ids.begin() + 1, ids.end() - 1)};
+AlleleTokens allele_tokens(const seq::Tokenizer& tokenizer, const seq::HaplotypeWindow& window) {
+  const seq::Encoding encoding = tokenizer.encode_with_bases(window.bases);
+  const auto [first, last] = seq::tokens_of_bases(encoding, window.allele_begin, window.allele_end);
+  return {first, Tokens(encoding.ids.begin() + first, encoding.ids.begin() + last)};
 }
 
-AlleleChecker::AlleleChecker(const ReferenceGenome& genome, const seq::KmerTokenizer& tokenizer,
+AlleleChecker::AlleleChecker(const ReferenceGenome& genome, const seq::Tokenizer& tokenizer,
                              std::int64_t window_bases)
     : reference_(genome), tokenizer_(tokenizer), window_bases_(window_bases) {}
 
@@ -169,8 +161,9 @@ bool AlleleChecker::has_known_surroundings(const ScorableAllele& scorable) const
     const seq::HaplotypeWindow window = scorable.cut(haplotype, begin, window_bases_);
     for (const seq::HaplotypeWindow& strand : {window, seq::reverse_complement(window)}) {
       const Tokens ids = allele_tokens(tokenizer_, strand).ids;
+      const std::int32_t unknown = tokenizer_.special().unknown;
       const bool any_known =
-          std::any_of(ids.begin(), ids.end(), [](std::int32_t id) { return id != seq::kUnknown; });
+          std::any_of(ids.begin(), ids.end(), [unknown](std::int32_t id) { return id != unknown; });
       if (!any_known) return false;
     }
   }

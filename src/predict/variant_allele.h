@@ -10,7 +10,7 @@
 #include "predict/reference_genome.h"
 #include "predict/window_batcher.h"
 #include "seq/haplotype.h"
-#include "seq/kmer_tokenizer.h"
+#include "seq/tokenizer.h"
 
 namespace dnabird::predict {
 
@@ -68,12 +68,12 @@ struct AlleleTokens {
   std::int64_t first_row = 0;
   Tokens ids;  // what stands there
 };
-AlleleTokens allele_tokens(const seq::KmerTokenizer& tokenizer, const seq::HaplotypeWindow& window);
+AlleleTokens allele_tokens(const seq::Tokenizer& tokenizer, const seq::HaplotypeWindow& window);
 
 class AlleleChecker {
  public:
   /// All of them must outlive the checker.
-  AlleleChecker(const ReferenceGenome& genome, const seq::KmerTokenizer& tokenizer,
+  AlleleChecker(const ReferenceGenome& genome, const seq::Tokenizer& tokenizer,
                 std::int64_t window_bases);
 
   /// One pair for each ALT; the allele is filled where the status is ok.
@@ -86,7 +86,7 @@ class AlleleChecker {
   bool has_known_surroundings(const ScorableAllele& scorable) const;
 
   ReferenceCursor reference_;
-  const seq::KmerTokenizer& tokenizer_;
+  const seq::Tokenizer& tokenizer_;
   std::int64_t window_bases_;
 };
 

@@ -20,7 +20,7 @@ namespace {
 constexpr std::int64_t kMostVariants = 64;
 // An allele may need some twenty windows; this bounds what the windows of a call take.
 constexpr std::int64_t kBasesAtOnce = 1 << 18;
-constexpr std::int64_t kFewestKmers = 4;  // in a window
+constexpr std::int64_t kFewestTokens = 4;  // of the longest, in a window
 
 constexpr std::array kHaplotypes = {Haplotype::reference, Haplotype::alternate};
 
@@ -54,21 +54,20 @@ ScoreSet available_scores(const model::ModelConfig& config) {
           .distance = true};
 }
 
-std::int64_t score_window_bases(const model::ModelConfig& config,
-                                const seq::KmerTokenizer& tokenizer) {
+std::int64_t score_window_bases(const model::ModelConfig& config, const seq::Tokenizer& tokenizer) {
   const std::int64_t most = tokenizer.n_bases(config.positions);
   const std::int64_t n_bases = config.window_bases > 0 ? config.window_bases : most;
-  if (n_bases > most || n_bases < kFewestKmers * tokenizer.k()) {
+  if (n_bases > most || n_bases < kFewestTokens * tokenizer.longest_token()) {
     throw core::DataError("a window of " + std::to_string(n_bases) +
                           " bases (window_bases of the model's config.json); its " +
                           std::to_string(config.positions) + " positions allow for " +
-                          std::to_string(kFewestKmers * tokenizer.k()) + " to " +
+                          std::to_string(kFewestTokens * tokenizer.longest_token()) + " to " +
                           std::to_string(most));
   }
   return n_bases;
 }
 
-VariantScorer::VariantScorer(const model::Model& model, const seq::KmerTokenizer& tokenizer,
+VariantScorer::VariantScorer(const model::Model& model, const seq::Tokenizer& tokenizer,
                              const ReferenceGenome& genome, const VariantScorerOptions& options)
     : tokenizer_(tokenizer),
       scores_(options.scores),
@@ -126,16 +125,18 @@ void VariantScorer::score_log_likelihood_ratio(std::span<const Job> jobs) const 
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     const ScorableAllele& scorable = jobs[j].scorable;
     const std::int64_t begin = scorable.centred_begin(window_bases_);
-    for (std::size_t h = 0; h < kHaplotypes.size(); ++h) {
-      const auto strands = both_strands(scorable.cut(kHaplotypes[h], begin, window_bases_));
-      for (std::size_t s = 0; s < strands.size(); ++s) places[j][s][h] = table.add(strands[s]);
+    auto reference = both_strands(scorable.cut(Haplotype::reference, begin, window_bases_));
+    auto alternate = both_strands(scorable.cut(Haplotype::alternate, begin, window_bases_));
+    for (std::size_t s = 0; s < reference.size(); ++s) {
+      widen_to_shared_tokens(tokenizer_, reference[s], alternate[s]);
+      places[j][s] = {table.add(reference[s]), table.add(alternate[s])};
     }
   }
   const auto sums = batcher_.candidate_log_likelihoods(table.windows());
   const auto sum_at = [&](const MaskedWindowTable::Place& place) {
     return sums[place.window][place.candidate];
   };
-  const double tokens_of_a_base = tokenizer_.k() / tokenizer_.stride();
+  const double tokens_of_a_base = tokenizer_.tokens_of_a_base();
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     double ratio = 0;
     for (const auto& strand : places[j]) ratio += sum_at(strand[1]) - sum_at(strand[0]);

@@ -11,7 +11,7 @@
 #include "predict/reference_genome.h"
 #include "predict/variant_allele.h"
 #include "predict/window_batcher.h"
-#include "seq/kmer_tokenizer.h"
+#include "seq/tokenizer.h"
 
 namespace dnabird::predict {
 
@@ -27,8 +27,7 @@ ScoreSet available_scores(const model::ModelConfig& config);
 
 /// Bases that score cuts for a model: its window_bases, or all that its positions hold. Throws
 /// DataError if that is too short to score in or too long for its positions.
-std::int64_t score_window_bases(const model::ModelConfig& config,
-                                const seq::KmerTokenizer& tokenizer);
+std::int64_t score_window_bases(const model::ModelConfig& config, const seq::Tokenizer& tokenizer);
 
 /// Numbers are there where the status is ok and they were asked for.
 struct AlleleScores {
@@ -48,9 +47,10 @@ struct VariantScorerOptions {
 ///
 /// log_likelihood_ratio: in the centred window of each haplotype every token that touches the
 /// allele is [MASK]; the haplotype's log-likelihood is the sum of log p(true token) over these,
-/// natural log, divided by the tokens that cover a base (k / stride); tokens with an unknown base
-/// are left out. Alternate minus reference, mean of both strands. (Masked marginals of Meier et al.
-/// 2021, for alleles of any length.)
+/// natural log, divided by the tokens that cover a base (k / stride, BPE 1); tokens with an unknown
+/// base are left out. Where tokens follow the text, what is masked reaches to the nearest borders
+/// that the tokens of both haplotypes share (widen_to_shared_tokens). Alternate minus reference,
+/// mean of both strands. (Masked marginals of Meier et al. 2021, for alleles of any length.)
 ///
 /// promoter: windows lie on a grid of the contig, begins at multiples of W/6. Of the grid's windows
 /// and strands that hold the whole reference allele, those with more unknown bases than a tenth, or
@@ -64,7 +64,7 @@ class VariantScorer {
  public:
   /// All of them must outlive the scorer. Throws DataError if a score was asked for that the model
   /// has no head for.
-  VariantScorer(const model::Model& model, const seq::KmerTokenizer& tokenizer,
+  VariantScorer(const model::Model& model, const seq::Tokenizer& tokenizer,
                 const ReferenceGenome& genome, const VariantScorerOptions& options);
 
   /// Variants to hand over at once: enough to share windows and fill batches, few enough that the
@@ -85,7 +85,7 @@ class VariantScorer {
   void score_promoter(std::span<const Job> jobs) const;
   void score_distance(std::span<const Job> jobs) const;
 
-  const seq::KmerTokenizer& tokenizer_;
+  const seq::Tokenizer& tokenizer_;
   ScoreSet scores_;
   std::int64_t window_bases_;
   WindowBatcher batcher_;

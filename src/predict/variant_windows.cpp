@@ -11,11 +11,21 @@ namespace {
 
 constexpr std::int64_t kGridSteps = 6;      // of the grid, in a window
 constexpr std::int64_t kUnknownShare = 10;  // at most a tenth of a window
-constexpr char kHidden = '?';               // no base: its tokens are masked
+constexpr char kHidden = '?';               // no base
 
 std::int64_t floor_to_multiple(std::int64_t value, std::int64_t step) {
   const std::int64_t remainder = value % step;
   return value - (remainder < 0 ? remainder + step : remainder);
+}
+
+/// Where the tokens of a window begin, ascending.
+std::vector<std::int64_t> borders_of(const seq::Tokenizer& tokenizer,
+                                     const seq::HaplotypeWindow& window) {
+  std::vector<std::int64_t> begins;
+  for (const seq::BaseSpan& span : tokenizer.encode_with_bases(window.bases).bases) {
+    if (span.begin < span.end) begins.push_back(span.begin);
+  }
+  return begins;
 }
 
 }  // namespace
@@ -27,22 +37,47 @@ std::size_t WindowTable::add(const std::string& bases) {
 }
 
 MaskedWindowTable::Place MaskedWindowTable::add(const seq::HaplotypeWindow& window) {
+  AlleleTokens hidden = allele_tokens(tokenizer_, window);
   // Every token that shows one of the allele's bases is masked: with the allele hidden, equal bases
-  // are equal tokens.
+  // and as many masks are equal tokens.
   std::string visible = window.bases;
   std::fill(visible.begin() + window.allele_begin, visible.begin() + window.allele_end, kHidden);
-  AlleleTokens hidden = allele_tokens(tokenizer_, window);
+  visible += std::to_string(hidden.ids.size());
   const auto [entry, is_new] = index_.try_emplace(visible, windows_.size());
   if (is_new) {
-    MaskedWindow masked{tokenizer_.encode(visible), hidden.first_row, {}};
-    std::fill_n(masked.ids.begin() + hidden.first_row, hidden.ids.size(), seq::kMask);
+    MaskedWindow masked{tokenizer_.encode(window.bases), hidden.first_row, {}};
+    std::fill_n(masked.ids.begin() + hidden.first_row, hidden.ids.size(),
+                tokenizer_.special().mask);
     windows_.push_back(std::move(masked));
   }
+  std::replace(hidden.ids.begin(), hidden.ids.end(), tokenizer_.special().unknown, kNotAsked);
   std::vector<Tokens>& candidates = windows_[entry->second].candidates;
   const auto known = std::find(candidates.begin(), candidates.end(), hidden.ids);
   const auto candidate = static_cast<std::size_t>(known - candidates.begin());
   if (known == candidates.end()) candidates.push_back(std::move(hidden.ids));
   return {entry->second, candidate};
+}
+
+void widen_to_shared_tokens(const seq::Tokenizer& tokenizer, seq::HaplotypeWindow& reference,
+                            seq::HaplotypeWindow& alternate) {
+  if (!tokenizer.borders_follow_text()) return;
+  const std::vector<std::int64_t> borders = borders_of(tokenizer, reference);
+  const std::vector<std::int64_t> others = borders_of(tokenizer, alternate);
+  const auto is_shared = [&](std::int64_t border, std::int64_t shift) {
+    return std::binary_search(others.begin(), others.end(), border + shift);
+  };
+  // The same base lies in the two windows as far apart as the allele's ends do on its side of it.
+  const std::int64_t left = alternate.allele_begin - reference.allele_begin;
+  const std::int64_t right = alternate.allele_end - reference.allele_end;
+  std::int64_t begin = -1, end = -1;
+  for (const std::int64_t border : borders) {
+    if (border <= reference.allele_begin && is_shared(border, left)) begin = border;
+    if (end < 0 && border >= reference.allele_end && is_shared(border, right)) end = border;
+  }
+  alternate.allele_begin = begin < 0 ? 0 : begin + left;
+  reference.allele_begin = std::max<std::int64_t>(begin, 0);
+  alternate.allele_end = end < 0 ? static_cast<std::int64_t>(alternate.bases.size()) : end + right;
+  reference.allele_end = end < 0 ? static_cast<std::int64_t>(reference.bases.size()) : end;
 }
 
 std::vector<std::int64_t> promoter_window_begins(const ScorableAllele& scorable,

@@ -11,43 +11,51 @@
 #include "predict/variant_allele.h"
 #include "predict/window_batcher.h"
 #include "seq/haplotype.h"
-#include "seq/kmer_tokenizer.h"
+#include "seq/tokenizer.h"
 
 namespace dnabird::predict {
 
 /// Windows by their bases, tokenized once.
 class WindowTable {
  public:
-  explicit WindowTable(const seq::KmerTokenizer& tokenizer) : tokenizer_(tokenizer) {}
+  explicit WindowTable(const seq::Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
   /// Index of the window among windows().
   std::size_t add(const std::string& bases);
   const std::vector<Tokens>& windows() const { return windows_; }
 
  private:
-  const seq::KmerTokenizer& tokenizer_;
+  const seq::Tokenizer& tokenizer_;
   std::unordered_map<std::string, std::size_t> index_;
   std::vector<Tokens> windows_;
 };
 
 /// Windows whose tokens that touch the allele are [MASK], with what may stand there. Alleles of
-/// equal length in the same place share one window.
+/// equal length in the same place, and of as many tokens, share one window.
 class MaskedWindowTable {
  public:
   struct Place {
     std::size_t window, candidate;
   };
 
-  explicit MaskedWindowTable(const seq::KmerTokenizer& tokenizer) : tokenizer_(tokenizer) {}
+  explicit MaskedWindowTable(const seq::Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
   Place add(const seq::HaplotypeWindow& window);
   const std::vector<MaskedWindow>& windows() const { return windows_; }
 
  private:
-  const seq::KmerTokenizer& tokenizer_;
+  const seq::Tokenizer& tokenizer_;
   std::unordered_map<std::string, std::size_t> index_;
   std::vector<MaskedWindow> windows_;
 };
+
+/// Where tokens follow the text (BPE), a change moves their borders: both windows' alleles grow to
+/// the nearest borders that both haplotypes have, so that all that differs is hidden, what is
+/// hidden spells the same bases but for the allele, and the tokens around it are the same. The
+/// windows are of one strand, with the same bases left of the allele and the same, as far as both
+/// reach, right of it. Other tokenizers leave them as they are.
+void widen_to_shared_tokens(const seq::Tokenizer& tokenizer, seq::HaplotypeWindow& reference,
+                            seq::HaplotypeWindow& alternate);
 
 /// Begins of the windows of n_bases on the contig's grid (multiples of n_bases / 6) in which the
 /// promoter score of an allele may be measured; see VariantScorer.

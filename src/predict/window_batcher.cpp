@@ -7,7 +7,6 @@
 
 #include "core/errors.h"
 #include "ops/losses.h"
-#include "seq/kmer_tokenizer.h"
 
 namespace dnabird::predict {
 
@@ -19,7 +18,6 @@ namespace {
 constexpr std::int64_t kTokensPerBatch = 4096;
 // Logits that are held at once: 16 MiB of f32.
 constexpr std::int64_t kLogitsAtOnce = 1 << 22;
-constexpr std::int32_t kIgnored = -100;
 
 /// One masked token of a batch: where its hidden state lies, and of which window it is.
 struct MaskedRow {
@@ -39,7 +37,7 @@ std::vector<MaskedRow> masked_rows(std::span<const std::size_t> members,
     const std::size_t n = window.candidates.empty() ? 0 : window.candidates[0].size();
     for (std::size_t i = 0; i < n; ++i) {
       if (std::all_of(window.candidates.begin(), window.candidates.end(),
-                      [i](const Tokens& ids) { return ids[i] == seq::kUnknown; })) {
+                      [i](const Tokens& ids) { return ids[i] == kNotAsked; })) {
         continue;
       }
       const std::int64_t row =
@@ -199,13 +197,12 @@ void WindowBatcher::add_log_likelihoods(const Batch& batch,
     for (std::size_t c = 0; c < most_candidates; ++c) {
       std::transform(slice.begin(), slice.end(), labels.begin(), [&](const MaskedRow& row) {
         const std::vector<Tokens>& candidates = windows[row.window].candidates;
-        const bool counts = c < candidates.size() && candidates[c][row.offset] != seq::kUnknown;
-        return counts ? candidates[c][row.offset] : kIgnored;
+        return c < candidates.size() ? candidates[c][row.offset] : kNotAsked;
       });
       const std::vector<float> losses =  // (M), -log p
           ops::cross_entropy_forward(logits, tensor_of(labels), {}, nullptr).to_floats();
       for (std::size_t i = 0; i < slice.size(); ++i) {
-        if (labels[i] != kIgnored) sums[slice[i].window][c] -= losses[i];
+        if (labels[i] != kNotAsked) sums[slice[i].window][c] -= losses[i];
       }
     }
   }

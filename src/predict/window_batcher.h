@@ -14,7 +14,7 @@
 
 namespace dnabird::predict {
 
-/// [CLS] k-mers [SEP] of one window on one strand.
+/// [CLS] tokens [SEP] of one window on one strand.
 using Tokens = std::vector<std::int32_t>;
 
 /// Index of the class `promoter` among the targets of a model that sorts windows into classes;
@@ -26,7 +26,8 @@ std::optional<std::int64_t> promoter_class(const model::ModelConfig& config);
 double class_log_odds(std::span<const float> logits, std::int64_t index);
 
 /// A window of which the tokens [first_row, first_row + n) are predicted, and the texts that may
-/// stand there: each of n token ids, [UNK] where it is not asked.
+/// stand there: each of n token ids, kNotAsked where it does not count.
+inline constexpr std::int32_t kNotAsked = -100;
 struct MaskedWindow {
   Tokens ids;
   std::int64_t first_row = 0;
@@ -50,7 +51,8 @@ class WindowBatcher {
   /// `promoter`.
   std::vector<double> promoter_log_odds(std::span<const Tokens> windows) const;
 
-  /// Mean of the last hidden states over the k-mer tokens of each window: (n,C), row-major.
+  /// Mean of the last hidden states over the tokens of each window, [CLS] and [SEP] left out:
+  /// (n,C), row-major.
   std::vector<float> embeddings(std::span<const Tokens> windows) const;
 
   /// Last hidden state of the [CLS] of each window: (n,C), row-major.
@@ -61,7 +63,7 @@ class WindowBatcher {
   std::vector<std::vector<float>> token_states(std::span<const Tokens> windows) const;
 
   /// For each window and candidate the sum of log p(token | the rest of the window) over its
-  /// tokens, natural log; [UNK] in a candidate counts nothing. Throws DataError if the model has no
+  /// tokens, natural log, but for those that are kNotAsked. Throws DataError if the model has no
   /// masked-token head.
   std::vector<std::vector<double>> candidate_log_likelihoods(
       const std::vector<MaskedWindow>& windows) const;

@@ -12,6 +12,7 @@ namespace {
 constexpr const char* kSpecialTexts[kSpecialTokens] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]",
                                                        "[MASK]"};
 constexpr int kLongest = 8;
+constexpr std::int64_t kPieceBases = 1 << 20;  // of what encode_to hands on at once
 
 }  // namespace
 
@@ -88,15 +89,47 @@ std::pair<std::int64_t, std::int64_t> KmerTokenizer::bases_of_token(std::int64_t
   return {begin, begin + k_};
 }
 
-std::pair<std::int64_t, std::int64_t> KmerTokenizer::tokens_of_bases(std::int64_t begin,
-                                                                     std::int64_t end,
-                                                                     std::int64_t n_bases) const {
-  const std::int64_t kmers = n_tokens(n_bases) - 2;
-  // The first token that reaches beyond `begin`, the first that starts at or behind the end.
-  const std::int64_t first = begin < k_ ? 0 : std::min(kmers, (begin - k_) / stride_ + 1);
-  const std::int64_t behind = begin == end ? begin : end;
-  const std::int64_t last = std::clamp((behind + stride_ - 1) / stride_, first, kmers);
-  return {1 + first, 1 + last};
+Encoding KmerTokenizer::encode_with_bases(std::string_view bases) const {
+  Encoding encoding{encode(bases), {}};
+  const auto last = static_cast<std::int64_t>(encoding.ids.size()) - 1;
+  encoding.bases.reserve(encoding.ids.size());
+  for (std::int64_t i = 0; i < last; ++i) {
+    const auto [begin, end] = bases_of_token(i);
+    encoding.bases.push_back({begin, end});
+  }
+  const auto n_bases = static_cast<std::int64_t>(bases.size());
+  encoding.bases.push_back({n_bases, n_bases});
+  return encoding;
+}
+
+void KmerTokenizer::encode_to(std::string_view bases, TokenSink& sink) const {
+  const auto n_bases = static_cast<std::int64_t>(bases.size());
+  sink.begin(n_tokens(n_bases));
+  const std::int64_t step = kPieceBases / stride_ * stride_;
+  // Pieces overlap so far that no k-mer across their border is lost.
+  const std::int64_t overlap = k_ - stride_;
+  const std::int32_t ends[] = {kCls, kSep};
+  sink.add(std::span(ends, 1));
+  for (std::int64_t begin = 0; begin < n_bases; begin += step) {
+    const std::vector<std::int32_t> ids = encode(
+        bases.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(step + overlap)));
+    sink.add(std::span(ids).subspan(1, ids.size() - 2));
+  }
+  sink.add(std::span(ends + 1, 1));
+}
+
+std::vector<std::pair<std::string, std::int64_t>> KmerTokenizer::properties() const {
+  return {{"k", k_}, {"stride", stride_}};
+}
+
+const SpecialTokens& KmerTokenizer::special() const {
+  static constexpr SpecialTokens special{
+      .pad = kPad, .unknown = kUnknown, .cls = kCls, .sep = kSep, .mask = kMask};
+  return special;
+}
+
+const KmerTokenizer* as_kmers(const Tokenizer& tokenizer) {
+  return dynamic_cast<const KmerTokenizer*>(&tokenizer);
 }
 
 std::string KmerTokenizer::token_text(std::int32_t id) const {

@@ -9,12 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include "seq/tokenizer.h"
+
 namespace dnabird::seq {
 
 enum SpecialToken : std::int32_t { kPad = 0, kUnknown = 1, kCls = 2, kSep = 3, kMask = 4 };
 inline constexpr std::int32_t kSpecialTokens = 5;
 
-class KmerTokenizer {
+class KmerTokenizer : public Tokenizer {
  public:
   /// k in 1..8; stride 1 (overlapping) or k. Throws UsageError otherwise.
   KmerTokenizer(int k, int stride);
@@ -23,7 +25,10 @@ class KmerTokenizer {
 
   int k() const { return k_; }
   int stride() const { return stride_; }
-  std::int32_t vocabulary_size() const { return kSpecialTokens + (1 << (2 * k_)); }
+  const char* kind() const override { return "k-mer"; }
+  std::vector<std::pair<std::string, std::int64_t>> properties() const override;
+  const SpecialTokens& special() const override;
+  std::int32_t vocabulary_size() const override { return kSpecialTokens + (1 << (2 * k_)); }
   /// Lines of vocab.txt, in the order of ids.
   std::vector<std::string> vocabulary() const;
 
@@ -31,21 +36,25 @@ class KmerTokenizer {
   /// end (stride k) have no token.
   std::int64_t n_tokens(std::int64_t n_bases) const;
   /// The most bases that n tokens, [CLS] and [SEP] included, can cover.
-  std::int64_t n_bases(std::int64_t n_tokens) const;
+  std::int64_t n_bases(std::int64_t n_tokens) const override;
+  std::int64_t longest_token() const override { return k_; }
+  int tokens_of_a_base() const override { return k_ / stride_; }
+  bool borders_follow_text() const override { return false; }
   /// [CLS], k-mers, [SEP]; letter case is ignored.
-  std::vector<std::int32_t> encode(std::string_view bases) const;
+  std::vector<std::int32_t> encode(std::string_view bases) const override;
+  Encoding encode_with_bases(std::string_view bases) const override;
+  void encode_to(std::string_view bases, TokenSink& sink) const override;
   /// Bases [begin, end) that token `index` of an encoded text covers; index 0 is [CLS], which
   /// covers none (0,0).
   std::pair<std::int64_t, std::int64_t> bases_of_token(std::int64_t index) const;
-  /// Indices [first, last) of the tokens in a text of n_bases that cover any of the bases
-  /// [begin, end); if begin == end, of those that cover both base begin-1 and base begin.
-  std::pair<std::int64_t, std::int64_t> tokens_of_bases(std::int64_t begin, std::int64_t end,
-                                                        std::int64_t n_bases) const;
   /// "[CLS]", "ATG", ...
-  std::string token_text(std::int32_t id) const;
+  std::string token_text(std::int32_t id) const override;
 
  private:
   int k_, stride_;
 };
+
+/// The tokenizer, if its tokens are k-mers; else null.
+const KmerTokenizer* as_kmers(const Tokenizer& tokenizer);
 
 }  // namespace dnabird::seq

@@ -136,4 +136,20 @@ MaskedTokens mask_spans(const std::vector<std::int32_t>& ids, const KmerTokenize
   return result;
 }
 
+MaskedTokens mask_tokens(const Encoding& encoding, const SpecialTokens& special, double fraction,
+                         core::Rng& rng) {
+  const std::size_t n = encoding.ids.size();
+  MaskedTokens result{encoding.ids, std::vector<std::int32_t>(n, -100),
+                      std::vector<std::int32_t>(n, 0)};
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::int64_t n_bases = encoding.bases[i].end - encoding.bases[i].begin;
+    const bool is_hidden = rng.uniform() < fraction;
+    if (!is_hidden || n_bases == 0 || encoding.ids[i] == special.unknown) continue;
+    result.input[i] = special.mask;
+    result.labels[i] = encoding.ids[i];
+    result.hidden_bases[i] = static_cast<std::int32_t>(n_bases);
+  }
+  return result;
+}
+
 }  // namespace dnabird::seq

@@ -1,5 +1,5 @@
-// Masked-token training inputs for overlapping k-mers: whole spans of at least k tokens, so that
-// no base of a hidden stretch can be read off a neighbour, 80/10/10 decided once per span.
+// Masked-token inputs. Overlapping k-mers: whole spans of at least k tokens, so that no base of a
+// hidden stretch can be read off a neighbour, 80/10/10 decided once per span.
 #pragma once
 
 #include <cstdint>
@@ -30,5 +30,10 @@ struct MaskedTokens {
 /// What is measured rather than trained wants replace_mask 1: a span left as it is shows its bases.
 MaskedTokens mask_spans(const std::vector<std::int32_t>& ids, const KmerTokenizer& tokenizer,
                         const MaskingOptions& options, core::Rng& rng);
+
+/// Hides tokens that do not overlap, each by itself with the given probability, behind [MASK];
+/// special tokens and [UNK] are never hidden.
+MaskedTokens mask_tokens(const Encoding& encoding, const SpecialTokens& special, double fraction,
+                         core::Rng& rng);
 
 }  // namespace dnabird::seq

@@ -19,8 +19,7 @@ namespace {
 // Streams of the generator, so that unrelated draws share no words.
 constexpr std::uint64_t kRowStream = 0x726f77, kNoiseStream = 0x6e6f697365;
 
-TokenRows encode_rows(const std::vector<std::string>& sequences,
-                      const seq::KmerTokenizer& tokenizer) {
+TokenRows encode_rows(const std::vector<std::string>& sequences, const seq::Tokenizer& tokenizer) {
   TokenRows rows;
   for (const std::string& bases : sequences) {
     rows.inputs.push_back(tokenizer.encode(bases));
@@ -50,7 +49,7 @@ struct HeadTrainingTask::Step {
   std::vector<std::size_t> sources;  // (R) rows of the train set
 };
 
-HeadTrainingTask::HeadTrainingTask(model::Model& model, const seq::KmerTokenizer& tokenizer,
+HeadTrainingTask::HeadTrainingTask(model::Model& model, const seq::Tokenizer& tokenizer,
                                    const data::LabelledData& train, const data::LabelledData& dev,
                                    const HeadOptions& options)
     : model_(model),
@@ -63,7 +62,9 @@ HeadTrainingTask::HeadTrainingTask(model::Model& model, const seq::KmerTokenizer
       truth_(make_truth(train, standards_, options.weights)),
       dev_truth_(make_truth(dev, standards_, {})),
       dev_rows_(encode_rows(dev.sequences, tokenizer)),
-      order_(train.rows(), options.seed) {
+      order_(train.rows(), options.seed),
+      kmers_(seq::as_kmers(tokenizer)) {
+  core::require(kmers_ != nullptr || options.masked_lm_weight == 0, "only k-mers can be masked");
   core::require(train.targets == dev.targets && train.targets == model.config().targets,
                 "train set, dev set and head have different targets");
 }
@@ -80,7 +81,7 @@ HeadTrainingTask::Step HeadTrainingTask::draw_step(std::int64_t step) {
         tokenizer_.encode(reverse ? seq::reverse_complement(bases) : bases);
     const bool masked = options_.masked_lm_weight > 0 && rng.uniform() < options_.masked_rows;
     if (masked) {
-      seq::MaskedTokens hidden = seq::mask_spans(ids, tokenizer_, options_.masking, rng);
+      seq::MaskedTokens hidden = seq::mask_spans(ids, *kmers_, options_.masking, rng);
       drawn.rows.inputs.push_back(std::move(hidden.input));
       drawn.rows.labels.push_back(std::move(hidden.labels));
     } else {

@@ -9,8 +9,8 @@
 
 #include "data/epoch_order.h"
 #include "data/labelled.h"
-#include "seq/kmer_tokenizer.h"
 #include "seq/masking.h"
+#include "seq/tokenizer.h"
 #include "train/batches.h"
 #include "train/calibration.h"
 #include "train/head_loss.h"
@@ -32,8 +32,9 @@ struct HeadOptions {
 
 class HeadTrainingTask : public TrainingTask {
  public:
-  /// All of these must outlive it. The model's head is in standard units.
-  HeadTrainingTask(model::Model& model, const seq::KmerTokenizer& tokenizer,
+  /// All of these must outlive it. The model's head is in standard units. Only k-mers can be
+  /// masked: with another tokenizer masked_lm_weight is 0.
+  HeadTrainingTask(model::Model& model, const seq::Tokenizer& tokenizer,
                    const data::LabelledData& train, const data::LabelledData& dev,
                    const HeadOptions& options);
 
@@ -55,7 +56,7 @@ class HeadTrainingTask : public TrainingTask {
   Step draw_step(std::int64_t step);
 
   model::Model& model_;
-  const seq::KmerTokenizer& tokenizer_;
+  const seq::Tokenizer& tokenizer_;
   const data::LabelledData& train_;
   const data::LabelledData& dev_;
   HeadOptions options_;
@@ -63,6 +64,7 @@ class HeadTrainingTask : public TrainingTask {
   HeadTruth truth_, dev_truth_;
   TokenRows dev_rows_;
   data::EpochOrder order_;
+  const seq::KmerTokenizer* kmers_;  // the tokenizer, null if its tokens are others
 };
 
 }  // namespace dnabird::train

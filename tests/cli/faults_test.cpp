@@ -199,7 +199,7 @@ struct BadModel {
   std::string name;
   std::function<void(const std::string& path)> spoil;
   Words parts;
-  /// What tokenize needs is as it should be.
+  /// What tokenize needs, the tokenizer's file, is as it should be.
   bool tokenizes = false;
 };
 
@@ -228,12 +228,12 @@ constexpr const char* kBias = "cls.predictions.bias";
 
 std::vector<BadModel> bad_models() {
   return {
-      {"no_config", without("config.json"), {"lacks config.json"}},
-      {"no_weights", without("model.safetensors"), {"lacks model.safetensors"}},
+      {"no_config", without("config.json"), {"lacks config.json"}, true},
+      {"no_weights", without("model.safetensors"), {"lacks model.safetensors"}, true},
       {"no_vocabulary", without("vocab.txt"), {"lacks vocab.txt"}},
-      {"cut_weights", cut("model.safetensors", 5000), {"model.safetensors'", "truncated"}},
-      {"cut_header", cut("model.safetensors", 50), {"model.safetensors'", "truncated"}},
-      {"no_bytes", cut("model.safetensors", 0), {"model.safetensors'", "only 0 bytes"}},
+      {"cut_weights", cut("model.safetensors", 5000), {"model.safetensors'", "truncated"}, true},
+      {"cut_header", cut("model.safetensors", 50), {"model.safetensors'", "truncated"}, true},
+      {"no_bytes", cut("model.safetensors", 0), {"model.safetensors'", "only 0 bytes"}, true},
       {"half_json", rewritten("config.json", "{\"k\":\n"), {"config.json' line 2, column 1"}},
       {"json_list", rewritten("config.json", "[1]"), {"config.json'", "expected a JSON object"}},
       {"empty_json", rewritten("config.json", ""), {"config.json' is empty"}},

@@ -353,7 +353,7 @@ TEST_F(Folders, WhatIsSavedIsTheSameModel) {
   for (const char* name : {"bigbird_k3_block16", "bigbird_classifier", "bert_k3_classifier"}) {
     SCOPED_TRACE(name);
     const LoadedModel loaded = load(name);
-    save_model(*loaded.model, loaded.tokenizer, folder_ / "saved");
+    save_model(*loaded.model, loaded.tokenizer_files, folder_ / "saved");
     const LoadedModel again = load_model(*kernels_, folder_ / "saved");
     EXPECT_EQ(outputs(*again.model), outputs(*loaded.model));
     EXPECT_EQ(again.model->config().pattern_mode, model::PatternMode::hf_eval);
@@ -372,8 +372,8 @@ TEST_F(Folders, ModelsOfOursKeepTheirBytes) {
   support::write_tiny_model(path_);
   const LoadedModel loaded = load_model(*kernels_, path_);
   const std::string weights = support::read_text(path_ + "/model.safetensors");
-  save_model(*loaded.model, loaded.tokenizer, folder_ / "a");
-  save_model(*load_model(*kernels_, folder_ / "a").model, loaded.tokenizer, folder_ / "b");
+  save_model(*loaded.model, loaded.tokenizer_files, folder_ / "a");
+  save_model(*load_model(*kernels_, folder_ / "a").model, loaded.tokenizer_files, folder_ / "b");
   EXPECT_EQ(support::read_text(folder_ / "a/config.json"),
             support::read_text(folder_ / "b/config.json"));
   EXPECT_EQ(support::read_text(folder_ / "a/model.safetensors"),

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "predict/variant_windows.h"
+#include "seq/kmer_tokenizer.h"
 #include "support/memory_genome.h"
 
 namespace dnabird::predict {

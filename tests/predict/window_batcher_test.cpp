@@ -88,7 +88,7 @@ TEST(WindowBatcher, CandidatesAreScoredOnMaskedTokensUnknownOnesCountNothing) {
     std::fill_n(window.ids.begin() + first, n, seq::kMask);
     window.candidates.emplace_back(ids.begin() + first, ids.begin() + first + n);
     if (windows.size() % 2) window.candidates.emplace_back(n, 7);
-    if (windows.size() % 3 == 2) window.candidates[0][0] = seq::kUnknown;
+    if (windows.size() % 3 == 2) window.candidates[0][0] = kNotAsked;
     windows.push_back(window);
   }
   std::vector<std::vector<double>> expected;
@@ -97,7 +97,7 @@ TEST(WindowBatcher, CandidatesAreScoredOnMaskedTokensUnknownOnesCountNothing) {
     expected.emplace_back(window.candidates.size(), 0.0);
     for (std::size_t c = 0; c < window.candidates.size(); ++c) {
       for (std::size_t i = 0; i < window.candidates[c].size(); ++i) {
-        if (window.candidates[c][i] == seq::kUnknown) continue;
+        if (window.candidates[c][i] == kNotAsked) continue;
         const std::vector<std::int32_t> row = {static_cast<std::int32_t>(window.first_row) +
                                                static_cast<std::int32_t>(i)};
         const core::Tensor rows =

@@ -106,32 +106,6 @@ TEST(KmerTokenizer, NBasesIsTheMostThatTokensCover) {
   }
 }
 
-TEST(KmerTokenizer, TokensOfBasesAreThoseThatCoverThem) {
-  for (const auto& [k, stride] : kShapes) {
-    const KmerTokenizer tokenizer(k, stride);
-    for (const int n : {0, 1, k - 1, k, k + 1, 2 * k + 1, 27}) {
-      const std::int64_t last = tokenizer.n_tokens(n) - 1;  // [SEP]
-      for (int begin = 0; begin <= n; ++begin) {
-        for (int end = begin; end <= n; ++end) {
-          std::vector<std::int64_t> expected, actual;
-          for (std::int64_t i = 1; i < last; ++i) {
-            const auto [from, to] = tokenizer.bases_of_token(i);
-            const bool touches = from < end && to > begin;
-            const bool spans = from < begin && to > begin;
-            if (begin < end ? touches : spans) expected.push_back(i);
-          }
-          const auto [first, behind] = tokenizer.tokens_of_bases(begin, end, n);
-          for (std::int64_t i = first; i < behind; ++i) actual.push_back(i);
-          EXPECT_EQ(actual, expected) << "k " << k << " stride " << stride << " bases " << n << " ["
-                                      << begin << ", " << end << ")";
-          EXPECT_GE(first, 1);
-          EXPECT_LE(behind, last);
-        }
-      }
-    }
-  }
-}
-
 TEST(KmerTokenizer, RefusesOtherShapes) {
   EXPECT_THAT([] { KmerTokenizer(0, 1); }, throws_usage_error("0 bases", "1 to 8"));
   EXPECT_THAT([] { KmerTokenizer(9, 1); }, throws_usage_error("9 bases", "1 to 8"));

@@ -6,6 +6,9 @@
 #include <string>
 #include <utility>
 
+#include "seq/bpe_tokenizer.h"
+#include "support/small_bpe.h"
+
 namespace dnabird::seq {
 namespace {
 
@@ -243,6 +246,32 @@ TEST(Masking, SameDrawsForTheSameSeed) {
   const MaskedTokens first = mask_spans(ids, tokenizer, {}, a);
   EXPECT_EQ(first.input, mask_spans(ids, tokenizer, {}, b).input);
   EXPECT_NE(first.labels, mask_spans(ids, tokenizer, {}, c).labels);
+}
+
+TEST(Masking, TokensOfAnyLengthAreHiddenOneByOne) {
+  const BpeTokenizer tokenizer = support::small_bpe();
+  core::Rng text(3), rng(4);
+  std::int64_t hidden = 0, all = 0;
+  for (int i = 0; i < 50; ++i) {
+    const Encoding encoding = tokenizer.encode_with_bases(random_bases(200, text, 0) + "x");
+    const MaskedTokens masked = mask_tokens(encoding, tokenizer.special(), 0.15, rng);
+    ASSERT_EQ(masked.input.size(), encoding.ids.size());
+    for (std::size_t t = 0; t < encoding.ids.size(); ++t) {
+      const std::int32_t id = encoding.ids[t];
+      ++all;
+      if (masked.labels[t] == -100) {
+        EXPECT_EQ(masked.input[t], id);
+        EXPECT_EQ(masked.hidden_bases[t], 0);
+        continue;
+      }
+      ++hidden;
+      EXPECT_EQ(masked.labels[t], id);
+      EXPECT_EQ(masked.input[t], tokenizer.special().mask);
+      EXPECT_EQ(masked.hidden_bases[t], static_cast<int>(tokenizer.token_text(id).size()));
+      EXPECT_GE(id, 6) << "a special token";
+    }
+  }
+  EXPECT_NEAR(static_cast<double>(hidden) / static_cast<double>(all), 0.15, 0.02);
 }
 
 TEST(Masking, RefusesOptionsWithoutMeaning) {

@@ -7,16 +7,10 @@
 #include <optional>
 #include <string>
 
-#include "core/rng.h"
 #include "predict/reference_genome.h"
+#include "support/random_bases.h"
 
 namespace dnabird::support {
-
-inline std::string random_bases(std::int64_t n, core::Rng& rng) {
-  std::string bases;
-  while (static_cast<std::int64_t>(bases.size()) < n) bases += "ACGT"[rng.below(4)];
-  return bases;
-}
 
 /// Contigs by name; "chrX" also answers to "X".
 class MemoryGenome : public predict::ReferenceGenome {

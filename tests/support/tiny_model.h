@@ -9,6 +9,7 @@
 
 #include "core/rng.h"
 #include "io/model_folder.h"
+#include "support/bpe_files.h"
 
 namespace dnabird::support {
 
@@ -21,6 +22,8 @@ struct TinyModel {
   double head_scale = 12;
   double head_bias = 0;
   std::uint64_t seed = 1;
+  bool bpe = false;  // the tokens of small_bpe_json() in place of k-mers
+  bool ours = true;  // config.json has our keys; else it is as another program leaves it
 };
 
 inline std::vector<std::string> kmer_vocabulary(int k) {
@@ -39,8 +42,16 @@ class TinyModelWriter {
   explicit TinyModelWriter(const TinyModel& shape) : shape_(shape), rng_(shape.seed) {}
 
   io::ModelFolder make() {
-    folder_.vocabulary = kmer_vocabulary(shape_.k);
-    const auto vocabulary = static_cast<std::int64_t>(folder_.vocabulary.size());
+    std::int64_t vocabulary = 0;
+    if (shape_.bpe) {
+      const nlohmann::json tokenizer = small_bpe_json();
+      folder_.tokenizer = tokenizer.dump(1);
+      vocabulary = static_cast<std::int64_t>(tokenizer["model"]["vocab"].size());
+      shape_.k = 0;
+    } else {
+      folder_.vocabulary = kmer_vocabulary(shape_.k);
+      vocabulary = static_cast<std::int64_t>(folder_.vocabulary.size());
+    }
     make_config(vocabulary);
     const std::int64_t c = shape_.channels;
     const std::string e = "bert.embeddings.";
@@ -94,6 +105,10 @@ class TinyModelWriter {
                       {"num_random_blocks", 1},
                       {"hidden_act", "gelu_new"},
                       {"dnabird", ours}};
+    if (shape_.ours) return;
+    folder_.config.erase("dnabird");
+    folder_.config["architectures"] = {shape_.promoter_head ? "BigBirdForSequenceClassification"
+                                                            : "BigBirdForMaskedLM"};
   }
 
   /// Uniform in [-scale, scale): no function of the maths library takes part in it, so the weights
