@@ -36,16 +36,18 @@ def random_bases(n, rng):
 
 
 def write_inputs(folder):
-    """genome.fa to pretrain on, train.csv and dev.csv with labels, values and two targets."""
+    """genome.fa to pretrain on, train.csv and dev.csv with labels, two more and a value."""
     rng = random.Random(1)
     with open(os.path.join(folder, "genome.fa"), "w") as file:
         for i in range(20):
             print(f">contig{i}\n{random_bases(400, rng)}", file=file)
     for name, rows in (("train.csv", 40), ("dev.csv", 10)):
         with open(os.path.join(folder, name), "w") as file:
-            print("sequence,label,a,b", file=file)
+            print("sequence,label,a,b,gc", file=file)
             for i in range(rows):
-                print(f"{random_bases(90, rng)},{i % 3},{i % 2},{i // 2 % 2}", file=file)
+                gc = rng.random()
+                bases = "".join(rng.choice("GC" if rng.random() < gc else "AT") for _ in range(90))
+                print(f"{bases},{i % 3},{i % 2},{i // 2 % 2},{100 * gc:.1f}", file=file)
 
 
 def write_vocabulary(folder):
