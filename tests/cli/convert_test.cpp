@@ -146,6 +146,14 @@ TEST_F(Convert, FilesOfTheTokenizerComeAlong) {
   converted({"tiny", "copy"});
   EXPECT_EQ(read_text(folder_ / "copy/tokenizer_config.json"), "{}\n");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "copy/train_log.jsonl"));
+
+  support::TinyModel shape;
+  shape.bpe = true;
+  support::write_tiny_model(folder_ / "bpe", shape);
+  converted({"--shard-size", "9kB", "bpe", "bpe_copy"});
+  EXPECT_EQ(read_text(folder_ / "bpe_copy/tokenizer.json"),
+            read_text(folder_ / "bpe/tokenizer.json"));
+  EXPECT_EQ(embedded("bpe_copy"), embedded("bpe"));
 }
 
 TEST_F(Convert, WhatIsRefused) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -330,6 +331,29 @@ TEST_F(Embed, RandomBlocksOfTheCommandLine) {
   }
   expect_refused({in, "--random-blocks", "none"}, 2,
                  {"--random-blocks: 'none', expected hf_eval, hf_train or uniform"});
+}
+
+TEST_F(Embed, TokensOfAnyLength) {
+  support::TinyModel shape;
+  shape.bpe = true;
+  support::write_tiny_model(folder_ / "bpe", shape);
+  const Words model = {"-m", folder_ / "bpe", folder_ / "in.fa", "-q"};
+  const auto with_model = [&](Words words) {
+    words.insert(words.end(), model.begin(), model.end());
+    const ProcessResult result = support::run_dnabird(words);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.out;
+  };
+  const std::string path = folder_ / "bpe.safetensors";
+  with_model({"embed", "--pool", "tokens", "-o", path});
+  const io::TensorFile file = io::read_safetensors(path);
+  std::istringstream lines(with_model({"tokenize"}));
+  std::int64_t n_tokens = 0;
+  for (std::string line, name; std::getline(lines, line);) {
+    std::istringstream(line) >> name >> n_tokens;
+    EXPECT_EQ(file.tensors.at(name).shape, (std::vector<std::int64_t>{n_tokens, kChannels}));
+  }
+  EXPECT_LT(n_tokens, 200) << "of 200 bases";
 }
 
 TEST_F(Embed, OptionsThatDoNotFit) {

@@ -1,4 +1,5 @@
 """Models of both sides, and what each side computes."""
+import gzip
 import json
 import os
 import random
@@ -57,6 +58,17 @@ def write_vocabulary(folder):
         kmers = [kmer + base for kmer in kmers for base in "ATCG"]
     with open(os.path.join(folder, "vocab.txt"), "w") as file:
         file.write("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *kmers]) + "\n")
+
+
+def write_tokenizer(folder):
+    """tokenizer.json of GENA-LM; their tokenizer of it."""
+    packed = os.path.join(os.path.dirname(__file__),
+                          "../data/parity/gena_tokenizer/tokenizer.json.gz")
+    os.makedirs(folder, exist_ok=True)
+    with gzip.open(packed) as file, open(os.path.join(folder, "tokenizer.json"), "wb") as out:
+        out.write(file.read())
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_file=os.path.join(folder, "tokenizer.json"))
 
 
 def architecture(**changes):

@@ -233,6 +233,35 @@ class TheirsInOurs(Interop):
         self.run_shell(line)
         self.compare(self.path("pickle"), transformers.BertForMaskedLM, "logits")
 
+    def test_byte_pairs_by_the_commands_of_the_documentation(self):
+        tokenizer = models.write_tokenizer(self.path("downloaded"))
+        config = their_config(transformers.BigBirdConfig, vocab_size=32000, pad_token_id=3)
+        model = make_theirs(transformers.BigBirdForPreTraining, config, self.path("downloaded"))
+        os.remove(self.path("downloaded/model.safetensors"))
+        os.remove(self.path("downloaded/vocab.txt"))
+        torch.save(model.state_dict(), self.path("downloaded/pytorch_model.bin"))
+        self.run_shell(models.documented_commands("GENA-LM"))
+
+        rng = random.Random(5)
+        bases = {f"s{n}": models.random_bases(n, rng) for n in (1, 60, 500, 1500, 2000)}
+        bases["gaps"] = f"{bases['s60']}{'N' * 12}{bases['s500']}NNN{bases['s1500']}"
+        with open(self.path("bases.fa"), "w") as file:
+            file.writelines(f">{name}\n{text}\n" for name, text in bases.items())
+        ids = {name: np.array(tokenizer(text)["input_ids"], dtype=np.int32)
+               for name, text in bases.items()}
+        for line in dnabird("tokenize", "-m", "gena", "bases.fa", "-q",
+                            folder=self.folder).splitlines():
+            name, _, *tokens = line.split()
+            self.assertEqual([int(token) for token in tokens], list(ids[name]), name)
+        dnabird("embed", "-m", "gena", "bases.fa", "-q", "--pool", "tokens", "-o",
+                "bases.safetensors", folder=self.folder)
+        ours = our_outputs(self.path("gena"), ids, self.folder)
+        theirs = their_outputs(transformers.BigBirdForMaskedLM, self.path("gena"), ids)
+        hidden = {name: theirs[name]["hidden"] for name in ids}
+        self.assert_close(load_file(self.path("bases.safetensors")), hidden, "tokens")
+        self.assert_close({name: ours[name]["logits"] for name in ids},
+                          {name: theirs[name]["logits"] for name in ids}, "logits")
+
     def test_pickle_by_the_commands_of_the_documentation(self):
         config = their_config(transformers.BertConfig)
         model = make_theirs(transformers.BertForMaskedLM, config, self.path("downloaded"))
