@@ -89,11 +89,9 @@ Json describe_model(const LoadedModel& loaded) {
   info["tokens"]["kind"] = loaded.tokenizer->kind();
   for (const auto& [name, value] : loaded.tokenizer->properties()) info["tokens"][name] = value;
   info["tokens"]["vocabulary"] = loaded.tokenizer->vocabulary_size();
-  info["architecture"] = {{"layers", config.layers},
-                          {"channels", config.channels},
-                          {"heads", config.heads},
-                          {"feed_forward", config.feed_forward},
-                          {"positions", config.positions}};
+  info["architecture"] = {{"type", name_of(config.architecture)}, {"layers", config.layers},
+                          {"channels", config.channels},          {"heads", config.heads},
+                          {"feed_forward", config.feed_forward},  {"positions", config.positions}};
   info["attention"] = {{"mode", config.full_attention ? "full" : name_of(config.pattern_mode)},
                        {"block_size", config.block_size},
                        {"window_blocks", 3},

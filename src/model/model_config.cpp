@@ -45,6 +45,10 @@ std::optional<PatternMode> pattern_mode_from(const std::string& name) {
   return std::nullopt;
 }
 
+const char* name_of(Architecture architecture) {
+  return architecture == Architecture::bert ? "bert" : "big_bird";
+}
+
 const char* name_of(PatternMode mode) { return kModes[static_cast<std::size_t>(mode)].name; }
 
 HeadNames head_names(const ModelConfig& config) {
@@ -99,10 +103,9 @@ void ModelConfig::validate() const {
 }
 
 json config_to_json(const ModelConfig& config) {
-  const bool is_bert = config.architecture == Architecture::bert;
   json object{
       {"architectures", {class_of(config)}},
-      {"model_type", is_bert ? "bert" : "big_bird"},
+      {"model_type", name_of(config.architecture)},
       {"attention_probs_dropout_prob", 0.0},
       {"bos_token_id", token(config.bos_token)},
       {"classifier_dropout", nullptr},
@@ -123,7 +126,7 @@ json config_to_json(const ModelConfig& config) {
       {"type_vocab_size", config.token_types},
       {"vocab_size", config.vocabulary},
   };
-  if (!is_bert) {
+  if (config.architecture != Architecture::bert) {
     object["attention_type"] = config.full_attention ? "original_full" : "block_sparse";
     object["block_size"] = config.block_size;
     object["num_random_blocks"] = config.random_blocks;

@@ -27,6 +27,9 @@ const char* name_of(PatternMode mode);
 /// model_type. BERT is the same encoder with dense attention and another head on [CLS].
 enum class Architecture { big_bird, bert };
 
+/// As model_type has it: big_bird, bert.
+const char* name_of(Architecture architecture);
+
 /// What the head on [CLS] predicts. Its loss: cross-entropy, binary cross-entropy, squared error.
 enum class HeadTask { none, classification, multi_label, regression };
 

@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import numpy as np
@@ -269,6 +270,22 @@ class TheirsInOurs(Interop):
         torch.save(model.state_dict(), self.path("downloaded/pytorch_model.bin"))
         self.run_shell(models.documented_commands("DNABERT"))
         self.compare(self.path("dnabert"), transformers.BertForMaskedLM, "logits")
+
+    def test_memory_of_a_model_of_the_size_that_people_use(self):
+        models.write_tokenizer(self.path("full_size"))
+        config = transformers.BigBirdConfig(vocab_size=32000, pad_token_id=3)
+        transformers.BigBirdForMaskedLM(config).save_pretrained(self.path("full_size"))
+        n_bytes = os.path.getsize(self.path("full_size/model.safetensors"))
+        start = time.perf_counter()
+        process = subprocess.Popen([models.DNABIRD, "info", "full_size"], cwd=self.folder,
+                                   stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        self.assertEqual(status, 0)
+        peak = usage.ru_maxrss * 1024
+        print(f"{n_bytes / 1e6:.0f} MB read and their sha256 taken in {seconds:.2f} s, "
+              f"peak memory {peak / n_bytes:.3f} of the file", file=sys.stderr)
+        self.assertLess(peak, 1.1 * n_bytes)
 
 
 if __name__ == "__main__":
