@@ -52,6 +52,7 @@ void NpyWriter::write_header() {
 void NpyWriter::write(std::span<const float> values) {
   const auto columns = static_cast<std::size_t>(columns_);
   core::require(values.size() % columns == 0, "NpyWriter: whole rows");
+  if (values.empty()) return;  // may have no address, which fwrite must have
   errno = 0;
   if (std::fwrite(values.data(), sizeof(float), values.size(), file_) != values.size()) {
     throw_file_error("write", partial_.path(), errno);

@@ -51,7 +51,9 @@ void SafetensorsStream::add(const std::string& name, const std::vector<std::int6
   core::require(is_tensor_name(name) && names_.insert(name).second,
                 "SafetensorsStream: the name of tensor '" + name + "' is taken or impossible");
   errno = 0;
-  if (std::fwrite(values.data(), sizeof(float), values.size(), data_) != values.size()) {
+  // What is empty may have no address, which fwrite must have.
+  if (!values.empty() &&
+      std::fwrite(values.data(), sizeof(float), values.size(), data_) != values.size()) {
     throw_file_error("write", path_, errno);
   }
   entries_.push_back({name, shape, values.size() * sizeof(float)});
