@@ -167,7 +167,11 @@ std::string VcfInput::where() const {
   if (!is_bcf() && !text_index_) {
     return "'" + path_ + "' line " + std::to_string(file_->lineno);
   }
-  return "'" + path_ + "' behind " + (last_place_.empty() ? "its header" : last_place_);
+  const std::string place = last_contig_ < 0
+                                ? "its header"
+                                : std::string(bcf_hdr_id2name(header_.get(), last_contig_)) + ":" +
+                                      std::to_string(last_position_ + 1);
+  return "'" + path_ + "' behind " + place;
 }
 
 void VcfInput::check_end() const {
@@ -224,8 +228,8 @@ bool VcfInput::read(bcf1_t* record) {
     parse_line(record);
   }
   record->errcode = 0;
-  last_place_ =
-      std::string(bcf_seqname_safe(header_.get(), record)) + ":" + std::to_string(record->pos + 1);
+  last_contig_ = record->rid;
+  last_position_ = record->pos;
   return true;
 }
 

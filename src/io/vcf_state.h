@@ -82,20 +82,21 @@ class VcfInput {
   HtsPointer<hts_itr_t> iterator_;
 
   KString line_;
-  std::string last_place_;  // "contig:position" of the last record, for messages
+  int last_contig_ = -1;  // of the last record: its number in header_, and where it is
+  std::int64_t last_position_ = 0;
 };
 
 struct VariantReader::State : VcfInput {
   using VcfInput::VcfInput;
 };
 
-struct VariantRecord::State {
-  /// INFO values to be entered when the record is written.
-  struct Annotation {
-    std::string tag;
-    std::variant<std::vector<float>, std::string> values;
-  };
+/// INFO values to be entered when the record is written.
+struct Annotation {
+  std::string tag;
+  std::variant<std::vector<float>, std::string> values;
+};
 
+struct VariantRecord::State {
   HtsPointer<bcf1_t> record{bcf_init()};
   SharedHeader header;
   std::vector<Annotation> annotations;

@@ -141,6 +141,8 @@ struct VariantWriter::State {
 
   /// A BCF can only name what its header had when it was written.
   void check_declared(bcf1_t* record) const;
+  void enter(bcf1_t* record, const std::vector<Annotation>& annotations) const;
+  int id_of(const std::string& tag) const;
 };
 
 void VariantWriter::State::check_declared(bcf1_t* record) const {
@@ -170,6 +172,68 @@ void VariantWriter::State::check_declared(bcf1_t* record) const {
   }
 }
 
+namespace {
+
+/// Whether one of the record's INFO entries has one of these numbers.
+bool has_any(bcf1_t* record, const std::vector<int>& ids) {
+  bcf_unpack(record, BCF_UN_INFO);
+  for (int i = 0; i < static_cast<int>(record->n_info); ++i) {
+    if (std::find(ids.begin(), ids.end(), record->d.info[i].key) != ids.end()) return true;
+  }
+  return false;
+}
+
+/// Appends an entry that the record does not have. INFO ends what is encoded in `shared`;
+/// bcf_update_info would take all of that apart and encode it anew.
+void append(bcf1_t* record, int id, const Annotation& annotation) {
+  kstring_t* encoded = &record->shared;
+  bcf_enc_int1(encoded, id);
+  if (const auto* floats = std::get_if<std::vector<float>>(&annotation.values)) {
+    bcf_enc_vfloat(encoded, static_cast<int>(floats->size()), const_cast<float*>(floats->data()));
+  } else {
+    const std::string& text = std::get<std::string>(annotation.values);
+    bcf_enc_vchar(encoded, static_cast<int>(text.size()), text.c_str());
+  }
+  ++record->n_info;
+}
+
+int replace(bcf_hdr_t* header, bcf1_t* record, const Annotation& annotation) {
+  const char* tag = annotation.tag.c_str();
+  if (const auto* floats = std::get_if<std::vector<float>>(&annotation.values)) {
+    return bcf_update_info_float(header, record, tag, floats->data(),
+                                 static_cast<int>(floats->size()));
+  }
+  return bcf_update_info_string(header, record, tag,
+                                std::get<std::string>(annotation.values).c_str());
+}
+
+}  // namespace
+
+int VariantWriter::State::id_of(const std::string& tag) const {
+  const int id = bcf_hdr_id2int(header.get(), BCF_DT_ID, tag.c_str());
+  if (id < 0 || !bcf_hdr_idinfo_exists(header.get(), BCF_HL_INFO, id)) {
+    core::require(false, "INFO '" + tag + "' is not in VariantWriterOptions.info");
+  }
+  return id;
+}
+
+void VariantWriter::State::enter(bcf1_t* record, const std::vector<Annotation>& annotations) const {
+  if (annotations.empty()) return;
+  std::vector<int> ids;
+  for (const Annotation& annotation : annotations) ids.push_back(id_of(annotation.tag));
+  const bool is_encoded = record->shared.l > 0 && record->d.shared_dirty == 0;
+  if (is_encoded && !has_any(record, ids)) {
+    for (std::size_t i = 0; i < ids.size(); ++i) append(record, ids[i], annotations[i]);
+    record->unpacked &= ~BCF_UN_INFO;  // what was unpacked lacks the new ones
+    return;
+  }
+  for (const Annotation& annotation : annotations) {
+    if (replace(header.get(), record, annotation) != 0) {
+      core::require(false, "INFO '" + annotation.tag + "' cannot be entered at " + place(record));
+    }
+  }
+}
+
 VariantWriter::VariantWriter(const VariantReader& reader, const VariantWriterOptions& options)
     : state_(std::make_unique<State>(reader.state_->header(), options)) {
   silence_htslib();
@@ -195,18 +259,7 @@ void VariantWriter::write(VariantRecord& record) {
   core::require(record.state_->header == state.header,
                 "VariantWriter::write: the record is of another reader");
   if (state.is_bcf()) state.check_declared(raw);
-  for (const VariantRecord::State::Annotation& annotation : record.state_->annotations) {
-    int failed;
-    if (const auto* floats = std::get_if<std::vector<float>>(&annotation.values)) {
-      failed = bcf_update_info_float(header, raw, annotation.tag.c_str(), floats->data(),
-                                     static_cast<int>(floats->size()));
-    } else {
-      failed = bcf_update_info_string(header, raw, annotation.tag.c_str(),
-                                      std::get<std::string>(annotation.values).c_str());
-    }
-    core::require(failed == 0, "INFO '" + annotation.tag + "' cannot be entered at " +
-                                   state.place(raw) + "; is it in VariantWriterOptions.info?");
-  }
+  state.enter(raw, record.state_->annotations);
   record.state_->annotations.clear();
   errno = 0;
   if (bcf_write(state.file.get(), header, raw) != 0) state.fail(errno);
