@@ -47,7 +47,7 @@ check_layers() {
   layer kernels/reference/ 'kernels/[^/]+"' 'kernels/reference/'
   layer kernels/cpu/ 'kernels/[^/]+"' 'kernels/cpu/'
   layer kernels/cuda/ 'kernels/[^/]+"' 'kernels/cuda/'
-  layer kernels/bench/ 'kernels/'
+  layer kernels/bench/ 'kernels/[^/]+"' 'kernels/bench/'
   layer src/core/ 'kernels/[^/]+"' core/
   layer src/io/ 'kernels/[^/]+"' core/ io/
   layer src/seq/ 'kernels/[^/]+"' core/ seq/
@@ -57,6 +57,8 @@ check_layers() {
   layer src/train/ 'kernels/[^/]+"' core/ io/ seq/ ops/ model/ data/ train/
   layer src/predict/ 'kernels/[^/]+"' core/ seq/ ops/ model/ data/ predict/
   layer pipelines/ 'kernels/[^/]+"' core/ io/ seq/ ops/ model/ data/ train/ predict/ pipelines/
+  layer benchmarks/ 'kernels/[^/]+"' 'kernels/bench/' core/ io/ seq/ ops/ model/ data/ train/ \
+    predict/ pipelines/ benchmarks/
   files "^(src|pipelines)/.*$code" | search "include[[:space:]]*[\"<]$device" |
     report "a device's kernels are named in kernels/ only"
 }
@@ -158,6 +160,8 @@ self_test() {
   expect kernels/reference/a.cpp:1 'may include only' '#include "core/errors.h"\n'
   expect kernels/cuda/a.cu:1 'may include only' '#include "kernels/cpu/b.h"\n'
   expect kernels/bench/a.cpp:1 'may include only' '#include "core/rng.h"\n'
+  expect kernels/bench/b.cpp:1 'may include only' '#include "kernels/cpu/b.h"\n'
+  expect benchmarks/a.cpp:1 'may include only' '#include "kernels/cpu/b.h"\n'
   expect src/core/a.h:3 'may include only' '#pragma once\n\n#include "io/csv.h"\n'
   expect src/core/b.cpp:1 'may include only' '#include "tensor.h"\n'
   expect src/io/a.cpp:1 'may include only' '#include "seq/alphabet.h"\n'

@@ -40,6 +40,7 @@ BlockAttentionArgs forward_args(const Attention& a, const Buffers& b) {
 
 Operation describe(const Attention& a) {
   Operation op;
+  op.bound = Bound::tiles;
   op.shape = std::to_string(a.batch) + " x " + std::to_string(a.tokens) + ", " +
              std::to_string(a.heads) + " x " + std::to_string(a.head_size) + ", blocks of " +
              std::to_string(a.lists.block_size) + " " + a.kind;

@@ -11,7 +11,4 @@ std::vector<Case> dense_cases();      // linear, layer norm, GELU, dropout, add
 std::vector<Case> attention_cases();  // dense and sparse lists, and a sweep over the length
 std::vector<Case> training_cases();   // embedding, rows, losses, optimizer
 
-/// The product whose rate all others are measured against.
-Operation matrix_product();
-
 }  // namespace dnabird::kernels::bench

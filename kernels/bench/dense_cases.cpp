@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "kernels/bench/cases.h"
+#include "kernels/bench/limits.h"
 
 namespace dnabird::kernels::bench {
 
@@ -17,6 +20,7 @@ double layer_bytes(const Layer& l) { return 4.0 * (l.rows * (l.in + l.out) + l.i
 Operation linear_forward(const Layer& l) {
   return {.name = "linear forward",
           .shape = text(l),
+          .bound = Bound::product,
           .flops = 2.0 * l.rows * l.in * l.out,
           .bytes = layer_bytes(l),
           .floats = {{l.rows * l.in, Use::input, 1},
@@ -31,6 +35,7 @@ Operation linear_forward(const Layer& l) {
 Operation linear_backward(const Layer& l) {
   return {.name = "linear backward",
           .shape = text(l),
+          .bound = Bound::product,
           .flops = 4.0 * l.rows * l.in * l.out,
           .bytes = 4.0 * (2 * l.rows * (l.in + l.out) + 2 * l.in * l.out),
           .floats = {{l.rows * l.in, Use::input, 1},
@@ -137,20 +142,23 @@ std::vector<Case> dense_cases() {
     cases.push_back({linear_forward(small), linear_forward(l)});
     cases.push_back({linear_backward(small), linear_backward(l)});
   }
-  for (const auto& [rows, channels] : {std::pair{9600, 128}, {4096, 768}}) {
-    cases.push_back({layer_norm_forward(rows, channels), layer_norm_forward(rows, channels)});
-    cases.push_back({layer_norm_backward(rows, channels), layer_norm_backward(rows, channels)});
+  // The last of each size does not fit a cache: what training reads and writes.
+  for (const auto& [rows, channels] : {std::pair{9600, 128}, {4096, 768}, {65536, 768}}) {
+    const std::int64_t few = std::min(rows, 4096);
+    cases.push_back({layer_norm_forward(few, channels), layer_norm_forward(rows, channels)});
+    cases.push_back({layer_norm_backward(few, channels), layer_norm_backward(rows, channels)});
   }
-  for (const std::int64_t n : {9600 * 512, 4096 * 3072}) {
-    const std::int64_t small = n / 16;
+  for (const std::int64_t n : {9600 * 512, 4096 * 3072, 16384 * 3072}) {
+    const std::int64_t small = n / 64;
     for (const Gelu kind : {Gelu::tanh, Gelu::erf}) {
       cases.push_back({gelu_forward(kind, small), gelu_forward(kind, n)});
       cases.push_back({gelu_backward(kind, small), gelu_backward(kind, n)});
     }
   }
-  for (const std::int64_t n : {9600 * 128, 4096 * 768}) {
-    cases.push_back({dropout(n), dropout(n)});
-    cases.push_back({add(n), add(n)});
+  for (const std::int64_t n : {9600 * 128, 4096 * 768, 65536 * 768}) {
+    const std::int64_t small = std::min<std::int64_t>(n, 4096 * 768);
+    cases.push_back({dropout(small), dropout(n)});
+    cases.push_back({add(small), add(n)});
   }
   return cases;
 }

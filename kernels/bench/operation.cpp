@@ -1,9 +1,7 @@
 #include "kernels/bench/operation.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <ctime>
 #include <limits>
 
 #include "kernels/philox.h"
@@ -83,16 +81,6 @@ class Session {
   std::vector<void*> ints_;
 };
 
-double read(Clock clock) {
-  if (clock == Clock::wall) {
-    const auto time = std::chrono::steady_clock::now().time_since_epoch();
-    return std::chrono::duration<double>(time).count();
-  }
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 double largest_difference(const std::vector<double>& actual, const std::vector<double>& expected) {
   double difference = 0, largest = 0;
   for (std::size_t i = 0; i < actual.size(); ++i) {
@@ -124,16 +112,7 @@ double relative_error(const Operation& op, KernelSet& device, KernelSet& referen
 
 double seconds(const Operation& op, KernelSet& device, Clock clock) {
   Session session(op, device);
-  session.run();  // memory and threads are there from now on
-  double fastest = std::numeric_limits<double>::infinity(), total = 0;
-  for (int runs = 0; runs < 5 || total < 0.2; ++runs) {
-    const double start = read(clock);
-    session.run();
-    const double time = read(clock) - start;
-    fastest = std::min(fastest, time);
-    total += time;
-  }
-  return fastest;
+  return fastest([&session] { session.run(); }, clock, {5, 0.2});
 }
 
 }  // namespace dnabird::kernels::bench

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/bench/clock.h"
 #include "kernels/kernel_set.h"
 
 namespace dnabird::kernels::bench {
@@ -26,9 +27,13 @@ struct Buffers {
   std::vector<const std::int32_t*> i;
 };
 
+/// What an op cannot be faster than: large products, products of tiles in the first cache, memory.
+enum class Bound { product, tiles, memory };
+
 struct Operation {
   std::string name, shape;
-  double flops = 0;  // of matrix products; 0 if memory is what counts
+  Bound bound = Bound::memory;
+  double flops = 0;  // of matrix products; 0 if bound by memory
   double bytes = 0;  // read and written, each array once
   std::vector<FloatArray> floats = {};
   std::vector<std::vector<std::int32_t>> ints = {};
@@ -45,13 +50,7 @@ struct Case {
 /// double on the same floats; the worst output counts. NaN and infinity count as infinitely far.
 double relative_error(const Operation& op, KernelSet& device, KernelSet& reference);
 
-enum class Clock {
-  wall,
-  processor  // of all threads: for one thread, beside other work
-};
-
-/// Seconds of one run: the fastest of at least five, and of at least 0.2 s. What else runs on the
-/// machine only ever adds.
+/// Seconds of one run: the fastest of at least five, and of at least 0.2 s.
 double seconds(const Operation& op, KernelSet& device, Clock clock);
 
 }  // namespace dnabird::kernels::bench

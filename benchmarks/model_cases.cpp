@@ -1,0 +1,175 @@
+#include "benchmarks/model_cases.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "benchmarks/flops.h"
+#include "benchmarks/model_run.h"
+#include "model/layers.h"
+
+namespace dnabird::benchmarks {
+
+namespace {
+
+constexpr std::int64_t kLeastTokens = 4096;
+
+struct Size {
+  const char* name;
+  std::int64_t layers, channels, heads, vocabulary;
+};
+
+constexpr Size kBase{"base", 12, 768, 12, 32'000};
+constexpr Size kSmall{"small", 6, 256, 4, 4'101};
+
+struct Shape {
+  Size size;
+  std::int64_t batch, tokens;
+};
+
+model::ModelConfig config_of(const Shape& shape) {
+  model::ModelConfig config;
+  config.vocabulary = shape.size.vocabulary;
+  config.layers = shape.size.layers;
+  config.channels = shape.size.channels;
+  config.heads = shape.size.heads;
+  config.feed_forward = 4 * shape.size.channels;
+  config.positions = shape.tokens;
+  return config;
+}
+
+std::string text(const Shape& shape) {
+  return std::string(shape.size.name) + " " + std::to_string(shape.batch) + " x " +
+         std::to_string(shape.tokens);
+}
+
+Sequences sequences_of(const Shape& shape) {
+  return random_sequences(shape.batch, shape.tokens, shape.size.vocabulary);
+}
+
+/// A model and its batch, for as long as calls need them.
+struct Holder {
+  Holder(core::KernelSet& kernels, const Shape& shape)
+      : model(kernels, config_of(shape)), run(model, sequences_of(shape)) {
+    model.initialize(1);
+  }
+  model::Model model;
+  ModelRun run;
+};
+
+ModelCase forward(const Shape& shape) {
+  return {.name = "forward",
+          .shape = text(shape),
+          .flops = encoder_flops(config_of(shape), shape.batch, shape.tokens),
+          .tokens = shape.batch * shape.tokens,
+          .make =
+              [shape](core::KernelSet& kernels) {
+                const auto held = std::make_shared<Holder>(kernels, shape);
+                return [held] { held->run.forward(); };
+              },
+          .size = shape.size.name,
+          .length = shape.tokens};
+}
+
+ModelCase training_step(const Shape& shape, Loss loss) {
+  const bool is_masked = loss == Loss::masked_tokens;
+  double flops = encoder_flops(config_of(shape), shape.batch, shape.tokens);
+  if (is_masked) flops += masked_lm_flops(config_of(shape), shape.batch * shape.tokens / 7);
+  return {.name = is_masked ? "training step, masked" : "training step",
+          .shape = text(shape),
+          .flops = training_flops(flops),
+          .tokens = shape.batch * shape.tokens,
+          .make =
+              [shape, loss](core::KernelSet& kernels) {
+                const auto held = std::make_shared<Holder>(kernels, shape);
+                held->run.label_every_seventh();
+                return [held, loss] { held->run.training_step(loss); };
+              },
+          .f32_only = true};
+}
+
+/// One layer of a model of one, its input and its gradient the same random numbers.
+struct LayerHolder {
+  LayerHolder(core::KernelSet& kernels, const Shape& shape)
+      : model(kernels, one_layer(shape)),
+        lengths(lengths_of(kernels, shape)),
+        pattern(kernels, model::pattern_of_layer(model.config(),
+                                                 shape.tokens / model.config().block_size, 0)) {
+    model.initialize(1);
+    const auto batch = model::make_token_batch(kernels, sequences_of(shape), 64);
+    x = model.embed(batch);
+  }
+
+  static model::ModelConfig one_layer(const Shape& shape) {
+    model::ModelConfig config = config_of(shape);
+    config.layers = 1;
+    return config;
+  }
+  static core::Tensor lengths_of(core::KernelSet& kernels, const Shape& shape) {
+    const std::vector<std::int32_t> values(shape.batch, static_cast<std::int32_t>(shape.tokens));
+    return core::Tensor::from_host(kernels, {shape.batch}, std::span<const std::int32_t>(values));
+  }
+  void forward(model::LayerCache* cache) {
+    const model::LayerContext context{model.config(), model.parameters(), nullptr};
+    model::encoder_layer_forward(context, 0, {lengths, pattern}, x, cache);
+    model.kernels().synchronize();
+  }
+  void backward(const model::LayerCache& cache) {
+    const model::LayerContext context{model.config(), model.parameters(), nullptr};
+    model::encoder_layer_backward(context, 0, {lengths, pattern}, cache, x);
+    model.kernels().synchronize();
+  }
+
+  model::Model model;
+  core::Tensor lengths;  // (B) i32
+  model::DevicePattern pattern;
+  core::Tensor x;  // (B,T,C)
+};
+
+ModelCase layer_forward(const Shape& shape) {
+  return {.name = "layer forward",
+          .shape = text(shape),
+          .flops = encoder_flops(LayerHolder::one_layer(shape), shape.batch, shape.tokens),
+          .tokens = shape.batch * shape.tokens,
+          .make = [shape](core::KernelSet& kernels) {
+            const auto held = std::make_shared<LayerHolder>(kernels, shape);
+            return [held] { held->forward(nullptr); };
+          }};
+}
+
+ModelCase layer_backward(const Shape& shape) {
+  return {.name = "layer backward",
+          .shape = text(shape),
+          .flops = 2 * encoder_flops(LayerHolder::one_layer(shape), shape.batch, shape.tokens),
+          .tokens = shape.batch * shape.tokens,
+          .make =
+              [shape](core::KernelSet& kernels) {
+                const auto held = std::make_shared<LayerHolder>(kernels, shape);
+                const auto cache = std::make_shared<model::LayerCache>();
+                held->forward(cache.get());
+                return [held, cache] { held->backward(*cache); };
+              },
+          .f32_only = true};
+}
+
+}  // namespace
+
+std::vector<ModelCase> model_cases() {
+  std::vector<ModelCase> cases;
+  for (const Size& size : {kBase, kSmall}) {
+    cases.push_back(layer_forward({size, 1, 4096}));
+    cases.push_back(layer_backward({size, 1, 4096}));
+  }
+  for (const Size& size : {kBase, kSmall}) {
+    for (std::int64_t tokens = 512; tokens <= 65'536; tokens *= 2) {
+      cases.push_back(forward({size, std::max<std::int64_t>(1, kLeastTokens / tokens), tokens}));
+    }
+    cases.push_back(training_step({size, 2, 1024}, Loss::hidden));
+    cases.push_back(training_step({size, 1, 4096}, Loss::hidden));
+    cases.push_back(training_step({size, 1, 4096}, Loss::masked_tokens));
+    cases.push_back(training_step({size, 1, 16'384}, Loss::hidden));
+  }
+  return cases;
+}
+
+}  // namespace dnabird::benchmarks

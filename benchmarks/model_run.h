@@ -1,0 +1,62 @@
+// What is timed of a whole model: a forward pass of the encoder, a step of training.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "model/model.h"
+#include "train/optimizer.h"
+
+namespace dnabird::benchmarks {
+
+using Sequences = std::vector<std::vector<std::int32_t>>;
+
+/// `batch` sequences of `tokens` random ids, none of them special; the same for the same seed.
+Sequences random_sequences(std::int64_t batch, std::int64_t tokens, std::int64_t vocabulary);
+
+/// What a training step minimises.
+enum class Loss {
+  hidden,        // mean square of the last hidden states: the encoder alone
+  masked_tokens  // cross-entropy of the labelled tokens' ids
+};
+
+/// One model on one batch. The model must outlive it.
+class ModelRun {
+ public:
+  /// Sequences of one length.
+  ModelRun(model::Model& model, const Sequences& sequences);
+
+  /// Last hidden states (B,T,C), computed to the end.
+  core::Tensor forward() const;
+  /// Logits (M,V) of the rows (M) of hidden states seen as (B*T,C).
+  core::Tensor logits(const std::vector<std::int32_t>& rows) const;
+
+  /// Which tokens' ids masked_tokens learns: rows (M) as above, labels (M).
+  void set_labels(const std::vector<std::int32_t>& rows, const std::vector<std::int32_t>& labels);
+  /// Every seventh token by its own id.
+  void label_every_seventh();
+  std::int64_t labelled() const { return rows_.size(); }
+
+  /// Gradients to zero, forward with dropout, backward, norm of the gradients clipped to 1, AdamW.
+  /// Returns the loss before the step.
+  double training_step(Loss loss);
+
+  double forward_flops() const;
+  double training_step_flops(Loss loss) const;
+  std::int64_t tokens() const { return batch_.batch * batch_.tokens; }
+
+ private:
+  double hidden_loss(const core::Tensor& hidden, core::Tensor& dhidden) const;
+  double masked_token_loss(const core::Tensor& hidden, model::ForwardCache& cache,
+                           core::Tensor& dhidden);
+
+  model::Model& model_;
+  Sequences sequences_;
+  model::TokenBatch batch_;
+  core::Tensor rows_, labels_;             // (M) i32
+  std::optional<train::AdamW> optimizer_;  // from the first step on
+  std::int64_t step_ = 0;
+};
+
+}  // namespace dnabird::benchmarks

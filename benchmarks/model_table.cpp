@@ -1,0 +1,84 @@
+#include "benchmarks/model_table.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+#include "benchmarks/model_cases.h"
+#include "benchmarks/peak_memory.h"
+#include "core/device.h"
+#include "kernels/bench/limits.h"
+
+namespace dnabird::benchmarks {
+
+namespace {
+
+constexpr double kLong = 2.5e12;  // FLOPs of one call from which on a case has to be asked for
+
+bool is_asked_for(const ModelCase& c, const std::string& filter) {
+  if (filter.empty()) return c.flops <= kLong;
+  return (c.name + " " + c.shape).find(filter) != std::string::npos;
+}
+
+/// Largest and smallest time per token, of the lengths from 1,024 on.
+struct PerToken {
+  double least = 0, most = 0;  // seconds
+  std::int64_t shortest = 0, longest = 0;
+
+  void add(std::int64_t length, double seconds) {
+    least = longest == 0 ? seconds : std::min(least, seconds);
+    most = std::max(most, seconds);
+    shortest = longest == 0 ? length : std::min(shortest, length);
+    longest = std::max(longest, length);
+  }
+};
+
+void print_header() {
+  std::printf("\n%-28s %-22s %-5s %10s %15s  %-16s %9s %9s\n", "model", "shape", "", "ms", "rate",
+              "share", "tokens/s", "peak MB");
+}
+
+/// Seconds per token.
+double print_case(const ModelCase& c, const ModelTable& table, const std::string& precision) {
+  const auto kernels = core::open_device("cpu", precision, table.threads);
+  reset_peak_memory();
+  double time = 0;
+  {
+    const std::function<void()> call = c.make(*kernels);
+    time = kernels::bench::fastest(call, table.clock, {2, 0.5});
+  }
+  const std::int64_t peak = peak_memory();
+  const double product = kernels::bench::matrix_product_rate(*kernels, table.clock);
+  const double rate = c.flops / time;
+  std::printf("%-28s %-22s %-5s %10.1f %7.1f GFLOP/s  %4.0f %% of product %9.0f %9.0f\n",
+              c.name.c_str(), c.shape.c_str(), precision.c_str(), time * 1e3, rate * 1e-9,
+              100 * rate / product, static_cast<double>(c.tokens) / time,
+              static_cast<double>(peak) * 1e-6);
+  std::fflush(stdout);
+  return time / static_cast<double>(c.tokens);
+}
+
+}  // namespace
+
+int print_models(const ModelTable& table) {
+  int rows = 0;
+  std::map<std::string, PerToken> per_token;  // by size and precision
+  for (const std::string& precision : table.precisions) {
+    for (const ModelCase& c : model_cases()) {
+      if (!is_asked_for(c, table.filter)) continue;
+      if (c.f32_only && precision != "f32") continue;
+      if (rows++ == 0) print_header();
+      const double seconds = print_case(c, table, precision);
+      if (c.length >= 1024) per_token[c.size + ", " + precision].add(c.length, seconds);
+    }
+  }
+  for (const auto& [what, times] : per_token) {
+    if (times.shortest == times.longest) continue;
+    std::printf("time per token, %s, %lld to %lld tokens: largest / smallest %.2f\n", what.c_str(),
+                static_cast<long long>(times.shortest), static_cast<long long>(times.longest),
+                times.most / times.least);
+  }
+  return rows;
+}
+
+}  // namespace dnabird::benchmarks

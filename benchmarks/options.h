@@ -1,0 +1,24 @@
+// The command line of dnabird_bench.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernels/bench/clock.h"
+
+namespace dnabird::benchmarks {
+
+struct BenchOptions {
+  int threads = 0;  // 0 = all cores
+  kernels::bench::Clock clock = kernels::bench::Clock::wall;
+  std::string filter;                   // part of "name shape"; empty = all but the long ones
+  std::vector<std::string> precisions;  // f32, bf16; empty = what the processor has
+  bool help = false;
+};
+
+extern const char* const kBenchUsage;
+
+/// Throws UsageError.
+BenchOptions parse_bench_options(const std::vector<std::string>& arguments);
+
+}  // namespace dnabird::benchmarks

@@ -1,0 +1,43 @@
+// dnabird_bench as a user runs it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "benchmarks/options.h"
+#include "core/errors.h"
+#include "support/process.h"
+
+namespace dnabird {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Bench, PrintsLimitsAndTheKernelsThatAreAskedFor) {
+  const support::ProcessResult done =
+      support::run_process({DNABIRD_BENCH, "--threads", "1", "--filter", "gather rows 1440"});
+  EXPECT_EQ(done.exit_code, 0) << done.err;
+  EXPECT_THAT(done.out, HasSubstr("matrix product 1536 x 1536 -> 1536"));
+  EXPECT_THAT(done.out, HasSubstr("triad"));
+  EXPECT_THAT(done.out, HasSubstr("gather rows "));
+  EXPECT_THAT(done.out, testing::Not(HasSubstr("scatter rows")));
+}
+
+TEST(Bench, FilterThatMatchesNothingIsAnError) {
+  const support::ProcessResult done =
+      support::run_process({DNABIRD_BENCH, "--threads", "1", "--filter", "no such case"});
+  EXPECT_EQ(done.exit_code, 2);
+  EXPECT_THAT(done.err, HasSubstr("no such case"));
+}
+
+TEST(Bench, OptionsThatCannotBeMeantAreRefused) {
+  using benchmarks::parse_bench_options;
+  EXPECT_THROW(parse_bench_options({"--thread", "1"}), core::UsageError);
+  EXPECT_THROW(parse_bench_options({"--threads"}), core::UsageError);
+  EXPECT_THROW(parse_bench_options({"--threads", "two"}), core::UsageError);
+  EXPECT_THROW(parse_bench_options({"--clock", "cpu"}), core::UsageError);
+  EXPECT_THROW(parse_bench_options({"--precision", "f16"}), core::UsageError);
+  EXPECT_THROW(parse_bench_options({"--clock", "processor"}), core::UsageError);
+  EXPECT_EQ(parse_bench_options({"--clock", "processor", "--threads", "1"}).threads, 1);
+}
+
+}  // namespace
+}  // namespace dnabird
