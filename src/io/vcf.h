@@ -34,7 +34,12 @@ class VariantRecord {
   friend class VariantReader;
   friend class VariantWriter;
   struct State;
-  std::unique_ptr<State> state_;
+  class Store;
+  struct Release {
+    void operator()(State* state) const;
+  };
+  using StatePointer = std::unique_ptr<State, Release>;
+  StatePointer state_;
   std::string contig_, ref_;
   std::int64_t position_ = 0;
   std::vector<std::string> alts_;

@@ -267,7 +267,7 @@ VariantReader::VariantReader(const std::string& path, const VariantFilter& filte
 VariantReader::~VariantReader() = default;
 
 bool VariantReader::next(VariantRecord& record) {
-  if (!record.state_) record.state_ = std::make_unique<VariantRecord::State>();
+  if (!record.state_) record.state_ = VariantRecord::Store::take(state_->store);
   bcf1_t* raw = record.state_->record.get();
   record.state_->annotations.clear();
   record.state_->header = state_->header();

@@ -7,10 +7,32 @@
 
 namespace dnabird::io {
 
-VariantRecord::VariantRecord() : state_(std::make_unique<State>()) {}
+VariantRecord::VariantRecord() : state_(new State) {}
 VariantRecord::VariantRecord(VariantRecord&&) noexcept = default;
 VariantRecord& VariantRecord::operator=(VariantRecord&&) noexcept = default;
 VariantRecord::~VariantRecord() = default;
+
+VariantRecord::StatePointer VariantRecord::Store::take(const std::shared_ptr<Store>& store) {
+  std::unique_ptr<State> state;
+  {
+    const std::lock_guard lock(store->mutex_);
+    if (!store->free_.empty()) {
+      state = std::move(store->free_.back());
+      store->free_.pop_back();
+    }
+  }
+  if (!state) state = std::make_unique<State>();
+  state->store = store;
+  return StatePointer(state.release());
+}
+
+void VariantRecord::Release::operator()(State* raw) const {
+  std::unique_ptr<State> state(raw);
+  const std::shared_ptr<Store> store = std::move(state->store);
+  if (!store) return;
+  const std::lock_guard lock(store->mutex_);
+  store->free_.push_back(std::move(state));
+}
 
 namespace {
 
@@ -77,6 +99,7 @@ void VariantRecord::set_info_floats(const std::string& tag,
                                     const std::vector<std::optional<float>>& values) {
   core::require(values.size() == alts_.size(), "set_info_floats: one value per ALT is needed");
   std::vector<float> stored;
+  stored.reserve(values.size());
   for (const std::optional<float>& value : values) {
     stored.push_back(value.value_or(0));
     if (!value || !std::isfinite(*value)) bcf_float_set_missing(stored.back());

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <variant>
 #include <vector>
@@ -86,10 +87,6 @@ class VcfInput {
   std::int64_t last_position_ = 0;
 };
 
-struct VariantReader::State : VcfInput {
-  using VcfInput::VcfInput;
-};
-
 /// INFO values to be entered when the record is written.
 struct Annotation {
   std::string tag;
@@ -100,8 +97,27 @@ struct VariantRecord::State {
   HtsPointer<bcf1_t> record{bcf_init()};
   SharedHeader header;
   std::vector<Annotation> annotations;
+  std::shared_ptr<Store> store;  // where it goes when its record does; null = nowhere
 
   void set(const std::string& tag, std::variant<std::vector<float>, std::string> values);
+};
+
+/// The states of a reader's records that are gone, for those to come: one made anew takes a dozen
+/// allocations. Records may go on any thread.
+class VariantRecord::Store {
+ public:
+  /// One that comes back to `store` in the end.
+  static StatePointer take(const std::shared_ptr<Store>& store);
+
+ private:
+  friend struct Release;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<State>> free_;
+};
+
+struct VariantReader::State : VcfInput {
+  using VcfInput::VcfInput;
+  std::shared_ptr<VariantRecord::Store> store = std::make_shared<VariantRecord::Store>();
 };
 
 }  // namespace dnabird::io
