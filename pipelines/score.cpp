@@ -1,11 +1,15 @@
 // dnabird score: what a DNA language model makes of the variants of a VCF.
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/background.h"
 #include "core/device.h"
 #include "core/errors.h"
 #include "core/log.h"
@@ -218,7 +222,19 @@ bool has_mismatch(const std::vector<predict::AlleleScores>& alleles) {
   });
 }
 
-/// Everything between the opened files: records through the scorer in chunks, in order.
+/// Records on their way through the scorer.
+struct Chunk {
+  std::vector<io::VariantRecord> records;
+  predict::PreparedVariants prepared;
+};
+struct ScoredChunk {
+  std::vector<io::VariantRecord> records;
+  std::vector<std::vector<predict::AlleleScores>> scores;
+};
+constexpr std::size_t kChunksWaiting = 2;
+
+/// Everything between the opened files: records through the scorer in chunks, in order. Reading
+/// with all that comes before the model, and writing, have a thread each beside that of the model.
 struct ScoreRun {
   io::VariantReader& reader;
   io::VariantWriter& writer;
@@ -226,33 +242,53 @@ struct ScoreRun {
   predict::ScoreSet scores;
   CheckRef check_ref;
   const io::Fasta& fasta;
+  std::mutex mutex = {};  // reader, records and writer share a header: one at a time
 };
 
-void score_all(const ScoreRun& run, ScoreTally& tally) {
-  core::Progress progress("score", "records", 0);
+std::optional<Chunk> read_chunk(ScoreRun& run) {
   std::vector<io::VariantRecord> records;
-  std::vector<predict::Variant> variants;
-  do {
-    records.clear();
-    variants.clear();
+  {
+    const std::lock_guard lock(run.mutex);
     io::VariantRecord record;
     while (records.size() < run.scorer.variants_at_once() && run.reader.next(record)) {
-      variants.push_back({record.contig(), record.position(), record.ref(), record.alts()});
       records.push_back(std::move(record));
     }
-    const auto scored = run.scorer.score(variants);
-    for (std::size_t i = 0; i < records.size(); ++i) {
-      if (run.check_ref == CheckRef::exit && has_mismatch(scored[i])) {
-        throw core::DataError(describe_mismatch(records[i], run.fasta) +
+  }
+  if (records.empty()) return std::nullopt;
+  std::vector<predict::Variant> variants;
+  for (const io::VariantRecord& record : records) {
+    variants.push_back({record.contig(), record.position(), record.ref(), record.alts()});
+  }
+  return Chunk{std::move(records), run.scorer.prepare(variants)};
+}
+
+void write_chunk(ScoreRun& run, ScoredChunk chunk) {
+  const std::lock_guard lock(run.mutex);
+  for (std::size_t i = 0; i < chunk.records.size(); ++i) {
+    annotate(chunk.records[i], chunk.scores[i], run.scores);
+    run.writer.write(chunk.records[i]);
+  }
+}
+
+void score_all(ScoreRun& run, ScoreTally& tally) {
+  core::Progress progress("score", "records", 0);
+  core::WriteBehind<ScoredChunk> output(
+      [&run](ScoredChunk chunk) { write_chunk(run, std::move(chunk)); }, kChunksWaiting);
+  core::ReadAhead<Chunk> input([&run] { return read_chunk(run); }, kChunksWaiting);
+  while (std::optional<Chunk> chunk = input.next()) {
+    auto scores = run.scorer.score(std::move(chunk->prepared));
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      if (run.check_ref == CheckRef::exit && has_mismatch(scores[i])) {
+        throw core::DataError(describe_mismatch(chunk->records[i], run.fasta) +
                               "; are both of the same genome build? (--check-ref warn scores the "
                               "other records)");
       }
-      tally.add(records[i], scored[i]);
-      annotate(records[i], scored[i], run.scores);
-      run.writer.write(records[i]);
+      tally.add(chunk->records[i], scores[i]);
     }
+    output.push({std::move(chunk->records), std::move(scores)});
     progress.update(tally.records());
-  } while (!records.empty());
+  }
+  output.finish();
 }
 
 void say_rate(const ScoreTally& tally, std::chrono::steady_clock::time_point started) {
@@ -292,7 +328,8 @@ int run_score(const std::vector<std::string>& arguments) {
   io::VariantWriter writer(reader, writer_options(options, loaded, scores, fasta));
   ScoreTally tally(fasta);
   const auto started = std::chrono::steady_clock::now();
-  score_all({reader, writer, scorer, scores, check_ref, fasta}, tally);
+  ScoreRun run{reader, writer, scorer, scores, check_ref, fasta};
+  score_all(run, tally);
   writer.commit();
 
   tally.warn(check_ref == CheckRef::skip ? ScoreTally::Mismatches::passed_over

@@ -1,18 +1,16 @@
 #include "predict/variant_scorer.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "core/errors.h"
-#include "predict/variant_windows.h"
 #include "seq/haplotype.h"
 
 namespace dnabird::predict {
 
 using seq::Haplotype;
-using seq::HaplotypeWindow;
 
 namespace {
 
@@ -21,13 +19,6 @@ constexpr std::int64_t kMostVariants = 64;
 // An allele may need some twenty windows; this bounds what the windows of a call take.
 constexpr std::int64_t kBasesAtOnce = 1 << 18;
 constexpr std::int64_t kFewestTokens = 4;  // of the longest, in a window
-
-constexpr std::array kHaplotypes = {Haplotype::reference, Haplotype::alternate};
-
-std::array<HaplotypeWindow, 2> both_strands(HaplotypeWindow window) {
-  HaplotypeWindow reverse = seq::reverse_complement(window);
-  return {std::move(window), std::move(reverse)};
-}
 
 /// 1 - cos(u, v) as half the squared distance of the unit vectors, which is exact for equal ones
 /// and keeps the digits of small distances.
@@ -73,7 +64,7 @@ VariantScorer::VariantScorer(const model::Model& model, const seq::Tokenizer& to
       scores_(options.scores),
       window_bases_(score_window_bases(model.config(), tokenizer)),
       batcher_(model, options.batch_size),
-      checker_(genome, tokenizer, window_bases_) {
+      preparer_(genome, tokenizer, window_bases_, scores_) {
   const ScoreSet available = available_scores(model.config());
   if (scores_.log_likelihood_ratio && !available.log_likelihood_ratio) {
     throw core::DataError("the model has no masked-token head, which the score llr needs");
@@ -88,122 +79,94 @@ std::size_t VariantScorer::variants_at_once() const {
       std::clamp<std::int64_t>(kBasesAtOnce / window_bases_, 1, kMostVariants));
 }
 
-std::vector<std::vector<AlleleScores>> VariantScorer::score(std::span<const Variant> variants) {
-  std::vector<std::vector<AlleleScores>> result(variants.size());
-  std::vector<Job> jobs;
-  std::vector<const Variant*> owners;  // of jobs
-  for (std::size_t v = 0; v < variants.size(); ++v) {
-    auto checked = checker_.check(variants[v]);
-    result[v].resize(checked.size());
-    for (std::size_t a = 0; a < checked.size(); ++a) {
-      result[v][a].status = checked[a].first;
-      if (checked[a].first != AlleleStatus::ok) continue;
-      jobs.push_back({std::move(checked[a].second), &result[v][a]});
-      owners.push_back(&variants[v]);
-    }
-  }
-  if (scores_.log_likelihood_ratio) score_log_likelihood_ratio(jobs);
-  if (scores_.promoter) score_promoter(jobs);
-  if (scores_.distance) score_distance(jobs);
-  for (std::size_t j = 0; j < jobs.size(); ++j) {
-    const AlleleScores& scores = *jobs[j].scores;
+std::vector<std::vector<AlleleScores>> VariantScorer::score(PreparedVariants prepared) {
+  if (scores_.log_likelihood_ratio) score_log_likelihood_ratio(prepared);
+  if (scores_.promoter) score_promoter(prepared);
+  if (scores_.distance) score_distance(prepared);
+  for (const PreparedAllele& allele : prepared.alleles) {
+    const AlleleScores& scores = prepared.scores[allele.variant][allele.index];
     for (const auto& number : {scores.log_likelihood_ratio, scores.promoter, scores.distance}) {
       if (number && !std::isfinite(*number)) {
-        throw core::DataError("the model's numbers are not finite at " + owners[j]->contig + ":" +
-                              std::to_string(owners[j]->position + 1) +
+        throw core::DataError("the model's numbers are not finite at " +
+                              prepared.places[allele.variant] +
                               "; its weights are damaged or its training diverged");
       }
     }
   }
-  return result;
+  return std::move(prepared.scores);
 }
 
-void VariantScorer::score_log_likelihood_ratio(std::span<const Job> jobs) const {
-  // Places of each job: [strand][haplotype].
-  std::vector<std::array<std::array<MaskedWindowTable::Place, 2>, 2>> places(jobs.size());
-  MaskedWindowTable table(tokenizer_);
-  for (std::size_t j = 0; j < jobs.size(); ++j) {
-    const ScorableAllele& scorable = jobs[j].scorable;
-    const std::int64_t begin = scorable.centred_begin(window_bases_);
-    auto reference = both_strands(scorable.cut(Haplotype::reference, begin, window_bases_));
-    auto alternate = both_strands(scorable.cut(Haplotype::alternate, begin, window_bases_));
-    for (std::size_t s = 0; s < reference.size(); ++s) {
-      widen_to_shared_tokens(tokenizer_, reference[s], alternate[s]);
-      places[j][s] = {table.add(reference[s]), table.add(alternate[s])};
-    }
-  }
-  const auto sums = batcher_.candidate_log_likelihoods(table.windows());
+void VariantScorer::score_log_likelihood_ratio(PreparedVariants& prepared) const {
+  const auto sums = batcher_.candidate_log_likelihoods(prepared.masked.windows());
   const auto sum_at = [&](const MaskedWindowTable::Place& place) {
     return sums[place.window][place.candidate];
   };
   const double tokens_of_a_base = tokenizer_.tokens_of_a_base();
-  for (std::size_t j = 0; j < jobs.size(); ++j) {
+  for (const PreparedAllele& allele : prepared.alleles) {
     double ratio = 0;
-    for (const auto& strand : places[j]) ratio += sum_at(strand[1]) - sum_at(strand[0]);
-    jobs[j].scores->log_likelihood_ratio = static_cast<float>(ratio / 2 / tokens_of_a_base);
+    for (const auto& strand : allele.masked) ratio += sum_at(strand[1]) - sum_at(strand[0]);
+    prepared.scores[allele.variant][allele.index].log_likelihood_ratio =
+        static_cast<float>(ratio / 2 / tokens_of_a_base);
   }
 }
 
-void VariantScorer::score_promoter(std::span<const Job> jobs) const {
-  std::vector<std::vector<std::int64_t>> begins(jobs.size());
-  std::vector<std::vector<std::size_t>> references(jobs.size());  // two for each begin
-  WindowTable grid(tokenizer_);
-  for (std::size_t j = 0; j < jobs.size(); ++j) {
-    const ScorableAllele& scorable = jobs[j].scorable;
-    begins[j] = promoter_window_begins(scorable, window_bases_);
-    for (const std::int64_t begin : begins[j]) {
-      const auto window = scorable.cut(Haplotype::reference, begin, window_bases_);
-      for (const auto& strand : both_strands(window)) {
-        references[j].push_back(grid.add(strand.bases));
-      }
+std::vector<double> VariantScorer::grid_log_odds(const WindowTable& grid) {
+  std::vector<double> log_odds(grid.windows().size());
+  std::vector<std::size_t> asked;
+  for (const auto& [bases, window] : grid.index()) {
+    const auto known = grid_known_.find(bases);
+    if (known == grid_known_.end()) {
+      asked.push_back(window);
+    } else {
+      log_odds[window] = known->second;
     }
   }
-  const std::vector<double> reference_log_odds = batcher_.promoter_log_odds(grid.windows());
-  std::vector<double> best(jobs.size());
-  std::vector<std::size_t> alternates(jobs.size());
+  std::sort(asked.begin(), asked.end());
+  std::vector<Tokens> windows;
+  for (const std::size_t window : asked) windows.push_back(grid.windows()[window]);
+  const std::vector<double> computed = batcher_.promoter_log_odds(windows);
+  for (std::size_t i = 0; i < asked.size(); ++i) log_odds[asked[i]] = computed[i];
+  grid_known_.clear();
+  for (const auto& [bases, window] : grid.index()) grid_known_[bases] = log_odds[window];
+  return log_odds;
+}
+
+void VariantScorer::score_promoter(PreparedVariants& prepared) {
+  const std::vector<double> reference_log_odds = grid_log_odds(prepared.grid);
+  std::vector<double> best;
+  std::vector<std::size_t> alternates;
   WindowTable changed(tokenizer_);
-  for (std::size_t j = 0; j < jobs.size(); ++j) {
+  for (const PreparedAllele& allele : prepared.alleles) {
     const auto largest = std::max_element(  // the first of equal ones
-        references[j].begin(), references[j].end(), [&](std::size_t a, std::size_t b) {
+        allele.grid.begin(), allele.grid.end(), [&](std::size_t a, std::size_t b) {
           return reference_log_odds[a] < reference_log_odds[b];
         });
-    const auto index = static_cast<std::size_t>(largest - references[j].begin());
-    best[j] = reference_log_odds[*largest];
+    const auto index = static_cast<std::size_t>(largest - allele.grid.begin());
+    best.push_back(reference_log_odds[*largest]);
     const auto window =
-        jobs[j].scorable.cut(Haplotype::alternate, begins[j][index / 2], window_bases_);
-    alternates[j] = changed.add(both_strands(window)[index % 2].bases);
+        allele.scorable.cut(Haplotype::alternate, allele.grid_begins[index / 2], window_bases_);
+    alternates.push_back(changed.add(both_strands(window)[index % 2].bases));
   }
   const std::vector<double> alternate_log_odds = batcher_.promoter_log_odds(changed.windows());
-  for (std::size_t j = 0; j < jobs.size(); ++j) {
-    jobs[j].scores->promoter = static_cast<float>(alternate_log_odds[alternates[j]] - best[j]);
+  for (std::size_t i = 0; i < alternates.size(); ++i) {
+    const PreparedAllele& allele = prepared.alleles[i];
+    prepared.scores[allele.variant][allele.index].promoter =
+        static_cast<float>(alternate_log_odds[alternates[i]] - best[i]);
   }
 }
 
-void VariantScorer::score_distance(std::span<const Job> jobs) const {
-  std::vector<std::array<std::array<std::size_t, 2>, 2>> places(
-      jobs.size());  // [strand][haplotype]
-  WindowTable table(tokenizer_);
-  for (std::size_t j = 0; j < jobs.size(); ++j) {
-    const ScorableAllele& scorable = jobs[j].scorable;
-    const std::int64_t begin = scorable.centred_begin(window_bases_);
-    for (std::size_t h = 0; h < kHaplotypes.size(); ++h) {
-      const auto strands = both_strands(scorable.cut(kHaplotypes[h], begin, window_bases_));
-      for (std::size_t s = 0; s < strands.size(); ++s) {
-        places[j][s][h] = table.add(strands[s].bases);
-      }
-    }
-  }
-  const std::vector<float> embeddings = batcher_.embeddings(table.windows());  // (n,C)
+void VariantScorer::score_distance(PreparedVariants& prepared) const {
+  const std::vector<float> embeddings = batcher_.embeddings(prepared.centred.windows());  // (n,C)
   const auto channels = static_cast<std::size_t>(batcher_.model().config().channels);
   const auto embedding = [&](std::size_t window) {
     return std::span<const float>(embeddings).subspan(window * channels, channels);
   };
-  for (std::size_t j = 0; j < jobs.size(); ++j) {
+  for (const PreparedAllele& allele : prepared.alleles) {
     double distance = 0;
-    for (const auto& strand : places[j]) {
+    for (const auto& strand : allele.centred) {
       distance += cosine_distance(embedding(strand[0]), embedding(strand[1]));
     }
-    jobs[j].scores->distance = static_cast<float>(distance / 2);
+    prepared.scores[allele.variant][allele.index].distance = static_cast<float>(distance / 2);
   }
 }
 

@@ -3,24 +3,18 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "model/model.h"
+#include "predict/prepared_variants.h"
 #include "predict/reference_genome.h"
-#include "predict/variant_allele.h"
 #include "predict/window_batcher.h"
 #include "seq/tokenizer.h"
 
 namespace dnabird::predict {
-
-/// Which numbers are wanted, or can be had.
-struct ScoreSet {
-  bool log_likelihood_ratio = true;
-  bool promoter = true;
-  bool distance = true;
-};
 
 /// What the heads of a model allow for.
 ScoreSet available_scores(const model::ModelConfig& config);
@@ -28,12 +22,6 @@ ScoreSet available_scores(const model::ModelConfig& config);
 /// Bases that score cuts for a model: its window_bases, or all that its positions hold. Throws
 /// DataError if that is too short to score in or too long for its positions.
 std::int64_t score_window_bases(const model::ModelConfig& config, const seq::Tokenizer& tokenizer);
-
-/// Numbers are there where the status is ok and they were asked for.
-struct AlleleScores {
-  AlleleStatus status = AlleleStatus::ok;
-  std::optional<float> log_likelihood_ratio, promoter, distance;
-};
 
 struct VariantScorerOptions {
   ScoreSet scores;
@@ -71,25 +59,28 @@ class VariantScorer {
   /// windows of one call take some tens of megabytes.
   std::size_t variants_at_once() const;
 
-  /// For each variant one entry for each ALT. Reference windows that are equal are run once, also
-  /// those of different variants. Throws DataError if the model's numbers are not finite.
-  std::vector<std::vector<AlleleScores>> score(std::span<const Variant> variants);
+  /// What comes before the model; one thread at a time, which may be another than that of score().
+  PreparedVariants prepare(std::span<const Variant> variants) {
+    return preparer_.prepare(variants);
+  }
+
+  /// For each variant one entry for each ALT. Equal windows are run once, reference windows of the
+  /// grid also when the call before had them. Throws DataError if the model's numbers are not
+  /// finite.
+  std::vector<std::vector<AlleleScores>> score(PreparedVariants prepared);
 
  private:
-  /// An allele on its way, and where its scores belong.
-  struct Job {
-    ScorableAllele scorable;
-    AlleleScores* scores;
-  };
-  void score_log_likelihood_ratio(std::span<const Job> jobs) const;
-  void score_promoter(std::span<const Job> jobs) const;
-  void score_distance(std::span<const Job> jobs) const;
+  void score_log_likelihood_ratio(PreparedVariants& prepared) const;
+  void score_promoter(PreparedVariants& prepared);
+  void score_distance(PreparedVariants& prepared) const;
+  std::vector<double> grid_log_odds(const WindowTable& grid);
 
   const seq::Tokenizer& tokenizer_;
   ScoreSet scores_;
   std::int64_t window_bases_;
   WindowBatcher batcher_;
-  AlleleChecker checker_;
+  VariantPreparer preparer_;
+  std::unordered_map<std::string, double> grid_known_;  // log-odds by bases, of the last call
 };
 
 }  // namespace dnabird::predict

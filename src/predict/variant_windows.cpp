@@ -30,6 +30,11 @@ std::vector<std::int64_t> borders_of(const seq::Tokenizer& tokenizer,
 
 }  // namespace
 
+std::array<seq::HaplotypeWindow, 2> both_strands(seq::HaplotypeWindow window) {
+  seq::HaplotypeWindow reverse = seq::reverse_complement(window);
+  return {std::move(window), std::move(reverse)};
+}
+
 std::size_t WindowTable::add(const std::string& bases) {
   const auto [entry, is_new] = index_.try_emplace(bases, windows_.size());
   if (is_new) windows_.push_back(tokenizer_.encode(bases));

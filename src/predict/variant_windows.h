@@ -1,6 +1,7 @@
 // The windows that a chunk of variants needs, each of them once.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -15,6 +16,9 @@
 
 namespace dnabird::predict {
 
+/// The window, and the same on the reverse strand.
+std::array<seq::HaplotypeWindow, 2> both_strands(seq::HaplotypeWindow window);
+
 /// Windows by their bases, tokenized once.
 class WindowTable {
  public:
@@ -23,6 +27,8 @@ class WindowTable {
   /// Index of the window among windows().
   std::size_t add(const std::string& bases);
   const std::vector<Tokens>& windows() const { return windows_; }
+  /// Where the window of these bases is among windows().
+  const std::unordered_map<std::string, std::size_t>& index() const { return index_; }
 
  private:
   const seq::Tokenizer& tokenizer_;

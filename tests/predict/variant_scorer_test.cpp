@@ -217,7 +217,7 @@ TEST_P(VariantScorerOracle, EveryKindOfAllele) {
     cases.push_back(c);
     variants.push_back({"c", c.begin, contig.substr(c.begin, c.n_ref), {fill_in(c, contig)}});
   }
-  const auto scored = scorer.score(variants);
+  const auto scored = scorer.score(scorer.prepare(variants));
   ASSERT_EQ(scored.size(), variants.size());
   double spread = 0;
   for (std::size_t i = 0; i < variants.size(); ++i) {
@@ -249,11 +249,11 @@ TEST(VariantScorer, SeveralAllelesOfOneSiteAreEachAsIfAlone) {
   const std::vector<std::string> alts = {ref.substr(0, 1), ref + "ACG", "<DEL>",
                                          ref == "TTT" ? "CTT" : "TTT"};
   const std::vector<Variant> together = {{"c", 320, ref, alts}};
-  const auto scored = scorer.score(together);
+  const auto scored = scorer.score(scorer.prepare(together));
   ASSERT_EQ(scored[0].size(), alts.size());
   for (std::size_t a = 0; a < alts.size(); ++a) {
     const std::vector<Variant> alone = {{"c", 320, ref, {alts[a]}}};
-    const AlleleScores expected = scorer.score(alone)[0][0];
+    const AlleleScores expected = scorer.score(scorer.prepare(alone))[0][0];
     EXPECT_EQ(scored[0][a].status, expected.status);
     EXPECT_EQ(scored[0][a].log_likelihood_ratio, expected.log_likelihood_ratio);
     EXPECT_EQ(scored[0][a].promoter, expected.promoter);
@@ -275,11 +275,11 @@ TEST(VariantScorer, ScoresDoNotHangOnBatchOrCompany) {
   VariantScorer scorer(*random.model, random.tokenizer, genome, {});
   std::vector<AlleleScores> alone;
   for (const Variant& variant : variants) {
-    alone.push_back(scorer.score(std::span<const Variant>(&variant, 1))[0][0]);
+    alone.push_back(scorer.score(scorer.prepare(std::span<const Variant>(&variant, 1)))[0][0]);
   }
   for (const std::int64_t batch_size : {0, 1, 8}) {
     VariantScorer other(*random.model, random.tokenizer, genome, {{}, batch_size});
-    const auto together = other.score(variants);
+    const auto together = other.score(other.prepare(variants));
     for (std::size_t i = 0; i < variants.size(); ++i) {
       EXPECT_EQ(together[i][0].status, alone[i].status);
       EXPECT_EQ(together[i][0].log_likelihood_ratio, alone[i].log_likelihood_ratio);
@@ -296,7 +296,7 @@ TEST(VariantScorer, AnAlleleThatChangesNothingHasZeros) {
   VariantScorer scorer(*random.model, random.tokenizer, genome, {});
   const std::string ref = contig.substr(100, 3);
   const std::vector<Variant> variants = {{"c", 100, ref, {ref}}};
-  const AlleleScores scores = scorer.score(variants)[0][0];
+  const AlleleScores scores = scorer.score(scorer.prepare(variants))[0][0];
   EXPECT_EQ(scores.status, AlleleStatus::ok);
   EXPECT_EQ(scores.log_likelihood_ratio, 0);
   EXPECT_EQ(scores.promoter, 0);
@@ -312,7 +312,7 @@ TEST(VariantScorer, OnlyWhatWasAskedForIsComputed) {
   EXPECT_TRUE(available.log_likelihood_ratio);
   EXPECT_FALSE(available.promoter);
   VariantScorer scorer(*random.model, random.tokenizer, genome, {available, 0});
-  const AlleleScores scores = scorer.score(variants)[0][0];
+  const AlleleScores scores = scorer.score(scorer.prepare(variants))[0][0];
   EXPECT_TRUE(scores.log_likelihood_ratio);
   EXPECT_FALSE(scores.promoter);
   EXPECT_TRUE(scores.distance);
@@ -327,7 +327,8 @@ TEST(VariantScorer, NumbersThatAreNotFiniteStopTheRun) {
   const MemoryGenome genome({{"c", contig}});
   VariantScorer scorer(*random.model, random.tokenizer, genome, {});
   const std::vector<Variant> variants = {{"c", 250, contig.substr(250, 1), {"ACC"}}};
-  EXPECT_THAT([&] { scorer.score(variants); }, throws_data_error("not finite", "c:251"));
+  EXPECT_THAT([&] { scorer.score(scorer.prepare(variants)); },
+              throws_data_error("not finite", "c:251"));
 }
 
 TEST(VariantScorer, WindowsThatDoNotFitTheModelAreRefused) {
