@@ -141,8 +141,8 @@ std::string score_alleles(const EvaluateOptions& options, std::vector<Allele>& a
       {predict::available_scores(loaded.model->config()), options.common.batch_size});
   core::Progress progress("evaluate", "alleles", static_cast<std::int64_t>(alleles.size()));
   std::map<std::string, std::int64_t> reasons;  // why alleles have no scores
-  for (std::size_t begin = 0; begin < alleles.size(); begin += scorer.variants_at_once()) {
-    const std::size_t end = std::min(alleles.size(), begin + scorer.variants_at_once());
+  for (std::size_t begin = 0; begin < alleles.size(); begin += scorer.alleles_at_once()) {
+    const std::size_t end = std::min(alleles.size(), begin + scorer.alleles_at_once());
     std::vector<predict::Variant> variants;
     for (std::size_t i = begin; i < end; ++i) {
       const Allele& allele = alleles[i];

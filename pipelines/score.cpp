@@ -232,6 +232,7 @@ struct ScoredChunk {
   std::vector<std::vector<predict::AlleleScores>> scores;
 };
 constexpr std::size_t kChunksWaiting = 2;
+constexpr std::size_t kMostRecords = 2048;  // of a chunk
 
 /// Everything between the opened files: records through the scorer in chunks, in order. Reading
 /// with all that comes before the model, and writing, have a thread each beside that of the model.
@@ -245,21 +246,36 @@ struct ScoreRun {
   std::mutex mutex = {};  // reader, records and writer share a header: one at a time
 };
 
-std::optional<Chunk> read_chunk(ScoreRun& run) {
-  std::vector<io::VariantRecord> records;
-  {
-    const std::lock_guard lock(run.mutex);
+/// The next records, at most n of them, behind those in `records`; false if there are no more.
+bool read_records(ScoreRun& run, std::size_t n, std::vector<io::VariantRecord>& records) {
+  const std::lock_guard lock(run.mutex);
+  for (; n > 0; --n) {
     io::VariantRecord record;
-    while (records.size() < run.scorer.variants_at_once() && run.reader.next(record)) {
-      records.push_back(std::move(record));
-    }
+    if (!run.reader.next(record)) return false;
+    records.push_back(std::move(record));
   }
-  if (records.empty()) return std::nullopt;
+  return true;
+}
+
+/// As many records as make a call of the scorer; those without a score cost it nothing.
+std::optional<Chunk> read_chunk(ScoreRun& run) {
+  const std::size_t at_once = run.scorer.alleles_at_once();
+  Chunk chunk{{}, run.scorer.prepare({})};
   std::vector<predict::Variant> variants;
-  for (const io::VariantRecord& record : records) {
-    variants.push_back({record.contig(), record.position(), record.ref(), record.alts()});
+  bool has_more = true;
+  while (has_more && chunk.records.size() < kMostRecords &&
+         chunk.prepared.alleles.size() < at_once) {
+    const std::size_t first = chunk.records.size();
+    has_more = read_records(run, at_once, chunk.records);
+    variants.clear();
+    for (std::size_t i = first; i < chunk.records.size(); ++i) {
+      const io::VariantRecord& record = chunk.records[i];
+      variants.push_back({record.contig(), record.position(), record.ref(), record.alts()});
+    }
+    run.scorer.prepare_more(variants, chunk.prepared);
   }
-  return Chunk{std::move(records), run.scorer.prepare(variants)};
+  if (chunk.records.empty()) return std::nullopt;
+  return chunk;
 }
 
 void write_chunk(ScoreRun& run, ScoredChunk chunk) {

@@ -15,17 +15,16 @@ VariantPreparer::VariantPreparer(const ReferenceGenome& genome, const seq::Token
       scores_(scores),
       checker_(genome, tokenizer, window_bases) {}
 
-PreparedVariants VariantPreparer::prepare(std::span<const Variant> variants) {
-  PreparedVariants prepared(tokenizer_);
-  for (std::size_t v = 0; v < variants.size(); ++v) {
-    prepared.places.push_back(variants[v].contig + ":" + std::to_string(variants[v].position + 1));
+void VariantPreparer::add(std::span<const Variant> variants, PreparedVariants& prepared) {
+  for (const Variant& variant : variants) {
     std::vector<AlleleScores>& scores = prepared.scores.emplace_back();
-    for (auto& [status, scorable] : checker_.check(variants[v])) {
+    for (auto& [status, scorable] : checker_.check(variant)) {
       scores.push_back({status, {}, {}, {}});
       if (status != AlleleStatus::ok) continue;
       PreparedAllele allele;
-      allele.variant = v;
+      allele.variant = prepared.scores.size() - 1;
       allele.index = scores.size() - 1;
+      allele.place = variant.contig + ":" + std::to_string(variant.position + 1);
       allele.scorable = std::move(scorable);
       if (scores_.log_likelihood_ratio) add_masked(prepared, allele);
       if (scores_.promoter) add_grid(prepared, allele);
@@ -33,7 +32,6 @@ PreparedVariants VariantPreparer::prepare(std::span<const Variant> variants) {
       prepared.alleles.push_back(std::move(allele));
     }
   }
-  return prepared;
 }
 
 void VariantPreparer::add_masked(PreparedVariants& prepared, PreparedAllele& allele) const {

@@ -32,6 +32,7 @@ struct AlleleScores {
 /// An allele that can be scored, where its scores belong, and its windows in the tables.
 struct PreparedAllele {
   std::size_t variant = 0, index = 0;  // of PreparedVariants::scores
+  std::string place;                   // contig:position of the variant, 1-based
   ScorableAllele scorable;
   std::array<std::array<MaskedWindowTable::Place, 2>, 2> masked{};  // [strand][haplotype]
   std::array<std::array<std::size_t, 2>, 2> centred{};              // [strand][haplotype]
@@ -44,7 +45,6 @@ struct PreparedVariants {
   explicit PreparedVariants(const seq::Tokenizer& tokenizer)
       : masked(tokenizer), centred(tokenizer), grid(tokenizer) {}
 
-  std::vector<std::string> places;                // contig:position of each variant, 1-based
   std::vector<std::vector<AlleleScores>> scores;  // of each variant and ALT; status alone
   std::vector<PreparedAllele> alleles;            // those whose status is ok
   MaskedWindowTable masked;                       // for log_likelihood_ratio
@@ -59,8 +59,8 @@ class VariantPreparer {
   VariantPreparer(const ReferenceGenome& genome, const seq::Tokenizer& tokenizer,
                   std::int64_t window_bases, const ScoreSet& scores);
 
-  /// One thread at a time.
-  PreparedVariants prepare(std::span<const Variant> variants);
+  /// Behind what is in `prepared`. One thread at a time.
+  void add(std::span<const Variant> variants, PreparedVariants& prepared);
 
  private:
   void add_masked(PreparedVariants& prepared, PreparedAllele& allele) const;

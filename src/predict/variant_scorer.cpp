@@ -15,7 +15,7 @@ using seq::Haplotype;
 namespace {
 
 // Neighbours that share windows, yet few seconds from one sign of progress to the next.
-constexpr std::int64_t kMostVariants = 64;
+constexpr std::int64_t kMostAlleles = 64;
 // An allele may need some twenty windows; this bounds what the windows of a call take.
 constexpr std::int64_t kBasesAtOnce = 1 << 18;
 constexpr std::int64_t kFewestTokens = 4;  // of the longest, in a window
@@ -74,9 +74,15 @@ VariantScorer::VariantScorer(const model::Model& model, const seq::Tokenizer& to
   }
 }
 
-std::size_t VariantScorer::variants_at_once() const {
+std::size_t VariantScorer::alleles_at_once() const {
   return static_cast<std::size_t>(
-      std::clamp<std::int64_t>(kBasesAtOnce / window_bases_, 1, kMostVariants));
+      std::clamp<std::int64_t>(kBasesAtOnce / window_bases_, 1, kMostAlleles));
+}
+
+PreparedVariants VariantScorer::prepare(std::span<const Variant> variants) {
+  PreparedVariants prepared(tokenizer_);
+  preparer_.add(variants, prepared);
+  return prepared;
 }
 
 std::vector<std::vector<AlleleScores>> VariantScorer::score(PreparedVariants prepared) {
@@ -87,8 +93,7 @@ std::vector<std::vector<AlleleScores>> VariantScorer::score(PreparedVariants pre
     const AlleleScores& scores = prepared.scores[allele.variant][allele.index];
     for (const auto& number : {scores.log_likelihood_ratio, scores.promoter, scores.distance}) {
       if (number && !std::isfinite(*number)) {
-        throw core::DataError("the model's numbers are not finite at " +
-                              prepared.places[allele.variant] +
+        throw core::DataError("the model's numbers are not finite at " + allele.place +
                               "; its weights are damaged or its training diverged");
       }
     }

@@ -55,13 +55,15 @@ class VariantScorer {
   VariantScorer(const model::Model& model, const seq::Tokenizer& tokenizer,
                 const ReferenceGenome& genome, const VariantScorerOptions& options);
 
-  /// Variants to hand over at once: enough to share windows and fill batches, few enough that the
+  /// Alleles to hand over at once: enough to share windows and fill batches, few enough that the
   /// windows of one call take some tens of megabytes.
-  std::size_t variants_at_once() const;
+  std::size_t alleles_at_once() const;
 
   /// What comes before the model; one thread at a time, which may be another than that of score().
-  PreparedVariants prepare(std::span<const Variant> variants) {
-    return preparer_.prepare(variants);
+  PreparedVariants prepare(std::span<const Variant> variants);
+  /// The same behind what is in `prepared`, which prepare() made.
+  void prepare_more(std::span<const Variant> variants, PreparedVariants& prepared) {
+    preparer_.add(variants, prepared);
   }
 
   /// For each variant one entry for each ALT. Equal windows are run once, reference windows of the
