@@ -125,8 +125,10 @@ ops::EmbeddingTables embedding_gradients(const Parameters& p) {
 
 /// Attention with its projection, residual and norm. The function's own buffers end with it, so
 /// inference never holds them beside those of the feed-forward part.
+/// With `rows` (M) only these are queries behind the attention itself, (M,C), and nothing is kept.
 Tensor attention_forward(const LayerContext& context, std::int64_t layer,
-                         const AttentionInputs& inputs, const Tensor& x, LayerCache* cache) {
+                         const AttentionInputs& inputs, const Tensor& x, const Tensor* rows,
+                         LayerCache* cache) {
   const ModelConfig& config = context.config;
   const std::string at = layer_prefix(layer) + "attention.";
   const std::int64_t batch = x.dim(0), tokens = x.dim(1), channels = config.channels;
@@ -137,10 +139,12 @@ Tensor attention_forward(const LayerContext& context, std::int64_t layer,
           .reshape({batch, tokens, 3, config.heads, config.head_size()});  // (B,T,3,H,D)
   Tensor log_sum_exp;                                                      // (B,H,T)
   const Tensor heads = ops::block_attention_forward(qkv, inputs.lengths, inputs.pattern.view(),
-                                                    &log_sum_exp);             // (B,T,H,D)
-  Tensor sum = dense(context, at + "output.dense", heads.reshape(x.shape()));  // (B,T,C)
-  drop(context, use_after_attention(layer), sum);                              // (B,T,C)
-  ops::add_to(sum, x);                                                         // (B,T,C)
+                                                    &log_sum_exp);  // (B,T,H,D)
+  const Tensor all = heads.reshape(x.shape());                      // (B,T,C)
+  Tensor sum =
+      dense(context, at + "output.dense", rows ? ops::gather_rows(all, *rows) : all);  // (B,T,C)
+  drop(context, use_after_attention(layer), sum);                                      // (B,T,C)
+  ops::add_to(sum, rows ? ops::gather_rows(x, *rows) : x);                             // (B,T,C)
   ops::LayerNormSaved saved;
   const Tensor y = norm(context, at + "output.LayerNorm", sum, &saved);  // (B,T,C)
   if (cache != nullptr) {
@@ -263,8 +267,14 @@ void embeddings_backward(const LayerContext& context, const TokenBatch& batch,
 
 Tensor encoder_layer_forward(const LayerContext& context, std::int64_t layer,
                              const AttentionInputs& inputs, const Tensor& x, LayerCache* cache) {
-  const Tensor attended = attention_forward(context, layer, inputs, x, cache);  // (B,T,C)
-  return feed_forward_forward(context, layer, attended, cache);                 // (B,T,C)
+  const Tensor attended = attention_forward(context, layer, inputs, x, nullptr, cache);  // (B,T,C)
+  return feed_forward_forward(context, layer, attended, cache);                          // (B,T,C)
+}
+
+Tensor encoder_layer_rows(const LayerContext& context, std::int64_t layer,
+                          const AttentionInputs& inputs, const Tensor& x, const Tensor& rows) {
+  const Tensor attended = attention_forward(context, layer, inputs, x, &rows, nullptr);  // (M,C)
+  return feed_forward_forward(context, layer, attended, nullptr);                        // (M,C)
 }
 
 Tensor encoder_layer_backward(const LayerContext& context, std::int64_t layer,

@@ -93,6 +93,10 @@ void embeddings_backward(const LayerContext& context, const TokenBatch& batch,
 core::Tensor encoder_layer_forward(const LayerContext& context, std::int64_t layer,
                                    const AttentionInputs& inputs, const core::Tensor& x,
                                    LayerCache* cache);
+/// The same without dropout for rows (M) i32 of x seen as (B*T,C): (M,C), with the same bytes.
+core::Tensor encoder_layer_rows(const LayerContext& context, std::int64_t layer,
+                                const AttentionInputs& inputs, const core::Tensor& x,
+                                const core::Tensor& rows);
 core::Tensor encoder_layer_backward(const LayerContext& context, std::int64_t layer,
                                     const AttentionInputs& inputs, const LayerCache& cache,
                                     const core::Tensor& dy);

@@ -151,6 +151,33 @@ Tensor Model::encode(const TokenBatch& batch, ForwardCache* cache, const StepNoi
   return hidden;
 }
 
+Tensor Model::encode_rows(const TokenBatch& batch, const Tensor& rows) const {
+  check_batch(batch);
+  const LayerContext context{config_, parameters_, nullptr};
+  const LayerPatterns layer_patterns =
+      patterns((batch.tokens + config_.block_size - 1) / config_.block_size);
+  const auto inputs = [&](std::int64_t layer) {
+    return AttentionInputs{batch.lengths, pattern_of(layer_patterns, layer)};
+  };
+  Tensor hidden = embeddings_forward(context, batch, nullptr);  // (B,T,C)
+  const std::int64_t last = config_.layers - 1;
+  for (std::int64_t layer = 0; layer < last; ++layer) {
+    hidden = encoder_layer_forward(context, layer, inputs(layer), hidden, nullptr);  // (B,T,C)
+  }
+  return encoder_layer_rows(context, last, inputs(last), hidden, rows);  // (M,C)
+}
+
+Tensor Model::encode_cls(const TokenBatch& batch) const {
+  return encode_rows(batch, rows_of_cls(batch.batch, batch.tokens))
+      .reshape({batch.batch, 1, config_.channels});
+}
+
+Tensor Model::rows_of_cls(std::int64_t batch, std::int64_t tokens) const {
+  std::vector<std::int32_t> rows(batch);
+  for (std::int64_t b = 0; b < batch; ++b) rows[b] = static_cast<std::int32_t>(b * tokens);
+  return Tensor::from_host(kernels_, {batch}, std::span<const std::int32_t>(rows));
+}
+
 Tensor Model::embed(const TokenBatch& batch) const {
   check_batch(batch);
   return embeddings_forward({config_, parameters_, nullptr}, batch, nullptr);
@@ -189,12 +216,7 @@ Tensor Model::head_output(const Tensor& hidden, ForwardCache* cache, const StepN
   if (config_.task == HeadTask::none) {
     throw core::DataError("the model has no head for a task; fine-tune it for one first");
   }
-  std::vector<std::int32_t> cls_rows(hidden.dim(0));
-  for (std::int64_t b = 0; b < hidden.dim(0); ++b) {
-    cls_rows[b] = static_cast<std::int32_t>(b * hidden.dim(1));
-  }
-  const Tensor rows =
-      Tensor::from_host(kernels_, {hidden.dim(0)}, std::span<const std::int32_t>(cls_rows));
+  const Tensor rows = rows_of_cls(hidden.dim(0), hidden.dim(1));
   if (cache != nullptr) {
     cache->head_ = std::make_unique<HeadCache>();
     cache->head_->noise = copy_of(noise);

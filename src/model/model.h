@@ -75,6 +75,11 @@ class Model {
   /// sequence's end hold finite values without meaning.
   core::Tensor encode(const TokenBatch& batch, ForwardCache* cache = nullptr,
                       const StepNoise* noise = nullptr) const;
+  /// Rows (M) i32 of encode()'s result seen as (B*T,C), the same bytes: (M,C). The last layer
+  /// computes nothing else behind its attention.
+  core::Tensor encode_rows(const TokenBatch& batch, const core::Tensor& rows) const;
+  /// The same for each sequence's [CLS]: (B,1,C).
+  core::Tensor encode_cls(const TokenBatch& batch) const;
   /// Hidden states right after the embeddings' norm (B,T,C), for tests.
   core::Tensor embed(const TokenBatch& batch) const;
   /// Accumulates the encoder's parameter gradients. dhidden (B,T,C).
@@ -88,7 +93,8 @@ class Model {
   void masked_lm_backward(const core::Tensor& dlogits, const ForwardCache& cache,
                           core::Tensor& dhidden);
 
-  /// Output (B,K) of the task's head on [CLS]: logits, or values in units of the targets.
+  /// Output (B,K) of the task's head on [CLS], the first of each sequence in hidden: logits, or
+  /// values in units of the targets.
   core::Tensor head_output(const core::Tensor& hidden, ForwardCache* cache = nullptr,
                            const StepNoise* noise = nullptr) const;
   /// Adds to dhidden (B,T,C) and to the gradients. doutput (B,K).
@@ -101,6 +107,7 @@ class Model {
   /// One pattern for each layer, or one for all of them.
   using LayerPatterns = std::vector<std::shared_ptr<const DevicePattern>>;
   LayerPatterns patterns(std::int64_t blocks) const;
+  core::Tensor rows_of_cls(std::int64_t batch, std::int64_t tokens) const;  // (B) i32
   void check_batch(const TokenBatch& batch) const;
 
   core::KernelSet& kernels_;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
+#include <numeric>
 #include <string>
 
 #include "core/errors.h"
@@ -21,7 +21,7 @@ constexpr std::int64_t kLogitsAtOnce = 1 << 22;
 
 /// One masked token of a batch: where its hidden state lies, and of which window it is.
 struct MaskedRow {
-  std::int32_t row;    // in hidden seen as (B*T,C)
+  std::int32_t row;    // in the batch's hidden states seen as (B*T,C)
   std::size_t window;  // in the caller's order
   std::size_t offset;  // in the candidates of that window
 };
@@ -46,6 +46,15 @@ std::vector<MaskedRow> masked_rows(std::span<const std::size_t> members,
     }
   }
   return rows;
+}
+
+/// Row b of `from` becomes row to_rows[b] of `to`; rows are of n numbers.
+void copy_rows(const std::vector<float>& from, std::size_t n, std::span<const std::size_t> to_rows,
+               std::vector<float>& to) {
+  for (std::size_t b = 0; b < to_rows.size(); ++b) {
+    std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(b * n), n,
+                to.begin() + static_cast<std::ptrdiff_t>(to_rows[b] * n));
+  }
 }
 
 }  // namespace
@@ -88,8 +97,7 @@ void WindowBatcher::run(std::span<const Tokens> windows,
       for (std::size_t i = begin; i < begin + n; ++i) members.push_back(windows[group[i]]);
       const model::TokenBatch tokens =
           model::make_token_batch(model_.kernels(), members, block_size);
-      const Tensor hidden = model_.encode(tokens);  // (B,T,C)
-      use({hidden, tokens, std::span<const std::size_t>(group).subspan(begin, n)});
+      use({tokens, std::span<const std::size_t>(group).subspan(begin, n)});
     }
   }
 }
@@ -98,11 +106,9 @@ std::vector<float> WindowBatcher::head_outputs(std::span<const Tokens> windows) 
   const std::size_t targets = model_.config().targets.size();
   std::vector<float> outputs(windows.size() * targets);  // (n,K)
   run(windows, [&](const Batch& batch) {
-    const std::vector<float> some = model_.head_output(batch.hidden).to_floats();  // (B,K)
-    for (std::size_t b = 0; b < batch.windows.size(); ++b) {
-      std::copy_n(some.begin() + static_cast<std::ptrdiff_t>(b * targets), targets,
-                  outputs.begin() + static_cast<std::ptrdiff_t>(batch.windows[b] * targets));
-    }
+    const Tensor cls = model_.encode_cls(batch.tokens);                   // (B,1,C)
+    const std::vector<float> some = model_.head_output(cls).to_floats();  // (B,K)
+    copy_rows(some, targets, batch.windows, outputs);
   });
   return outputs;
 }
@@ -128,42 +134,35 @@ std::vector<float> WindowBatcher::embeddings(std::span<const Tokens> windows) co
   const auto channels = static_cast<std::size_t>(model_.config().channels);
   std::vector<float> result(windows.size() * channels);  // (n,C)
   run(windows, [&](const Batch& batch) {
-    const std::vector<float> pooled = model_.pool(batch.hidden, batch.tokens).to_floats();  // (B,C)
-    for (std::size_t b = 0; b < batch.windows.size(); ++b) {
-      std::copy_n(pooled.begin() + static_cast<std::ptrdiff_t>(b * channels), channels,
-                  result.begin() + static_cast<std::ptrdiff_t>(batch.windows[b] * channels));
-    }
-  });
-  return result;
-}
-
-std::vector<std::vector<float>> WindowBatcher::first_states(
-    std::span<const Tokens> windows,
-    const std::function<std::size_t(const Tokens&)>& n_states) const {
-  const auto channels = static_cast<std::size_t>(model_.config().channels);
-  std::vector<std::vector<float>> result(windows.size());
-  run(windows, [&](const Batch& batch) {
-    const std::vector<float> hidden = batch.hidden.to_floats();  // (B,T,C)
-    const std::size_t n_row = hidden.size() / batch.windows.size();
-    for (std::size_t b = 0; b < batch.windows.size(); ++b) {
-      const std::size_t w = batch.windows[b];
-      const auto begin = hidden.begin() + static_cast<std::ptrdiff_t>(b * n_row);
-      result[w].assign(begin, begin + static_cast<std::ptrdiff_t>(n_states(windows[w]) * channels));
-    }
+    const Tensor hidden = model_.encode(batch.tokens);                                // (B,T,C)
+    const std::vector<float> pooled = model_.pool(hidden, batch.tokens).to_floats();  // (B,C)
+    copy_rows(pooled, channels, batch.windows, result);
   });
   return result;
 }
 
 std::vector<float> WindowBatcher::cls_states(std::span<const Tokens> windows) const {
-  std::vector<float> result;  // (n,C)
-  for (const std::vector<float>& state : first_states(windows, [](const Tokens&) { return 1; })) {
-    result.insert(result.end(), state.begin(), state.end());
-  }
+  const auto channels = static_cast<std::size_t>(model_.config().channels);
+  std::vector<float> result(windows.size() * channels);  // (n,C)
+  run(windows, [&](const Batch& batch) {
+    copy_rows(model_.encode_cls(batch.tokens).to_floats(), channels, batch.windows, result);
+  });
   return result;
 }
 
 std::vector<std::vector<float>> WindowBatcher::token_states(std::span<const Tokens> windows) const {
-  return first_states(windows, [](const Tokens& window) { return window.size(); });
+  const auto channels = static_cast<std::size_t>(model_.config().channels);
+  std::vector<std::vector<float>> result(windows.size());
+  run(windows, [&](const Batch& batch) {
+    const std::vector<float> hidden = model_.encode(batch.tokens).to_floats();  // (B,T,C)
+    const std::size_t n_row = hidden.size() / batch.windows.size();
+    for (std::size_t b = 0; b < batch.windows.size(); ++b) {
+      const std::size_t w = batch.windows[b];
+      const auto begin = hidden.begin() + static_cast<std::ptrdiff_t>(b * n_row);
+      result[w].assign(begin, begin + static_cast<std::ptrdiff_t>(windows[w].size() * channels));
+    }
+  });
+  return result;
 }
 
 std::vector<std::vector<double>> WindowBatcher::candidate_log_likelihoods(
@@ -182,6 +181,10 @@ void WindowBatcher::add_log_likelihoods(const Batch& batch,
                                         const std::vector<MaskedWindow>& windows,
                                         std::vector<std::vector<double>>& sums) const {
   const std::vector<MaskedRow> masked = masked_rows(batch.windows, windows, batch.tokens.tokens);
+  if (masked.empty()) return;
+  std::vector<std::int32_t> all;  // (M)
+  for (const MaskedRow& row : masked) all.push_back(row.row);
+  const Tensor hidden = model_.encode_rows(batch.tokens, tensor_of(all));  // (M,C)
   std::size_t most_candidates = 0;
   for (const std::size_t w : batch.windows) {
     most_candidates = std::max(most_candidates, windows[w].candidates.size());
@@ -191,9 +194,9 @@ void WindowBatcher::add_log_likelihoods(const Batch& batch,
   for (std::size_t begin = 0; begin < masked.size(); begin += at_once) {
     const auto slice =
         std::span<const MaskedRow>(masked).subspan(begin, std::min(at_once, masked.size() - begin));
-    std::vector<std::int32_t> rows, labels(slice.size());  // (M) both
-    for (const MaskedRow& row : slice) rows.push_back(row.row);
-    const Tensor logits = model_.masked_lm_logits(batch.hidden, tensor_of(rows));  // (M,V)
+    std::vector<std::int32_t> rows(slice.size()), labels(slice.size());  // (M) both
+    std::iota(rows.begin(), rows.end(), static_cast<std::int32_t>(begin));
+    const Tensor logits = model_.masked_lm_logits(hidden, tensor_of(rows));  // (M,V)
     for (std::size_t c = 0; c < most_candidates; ++c) {
       std::transform(slice.begin(), slice.end(), labels.begin(), [&](const MaskedRow& row) {
         const std::vector<Tokens>& candidates = windows[row.window].candidates;

@@ -69,17 +69,12 @@ class WindowBatcher {
       const std::vector<MaskedWindow>& windows) const;
 
  private:
-  /// The last hidden states (B,T,C) of one batch and which windows it holds, in the order of B.
+  /// One batch and which windows it holds, in the order of B.
   struct Batch {
-    const core::Tensor& hidden;
     const model::TokenBatch& tokens;
     std::span<const std::size_t> windows;
   };
   void run(std::span<const Tokens> windows, const std::function<void(const Batch&)>& use) const;
-  /// The first n_states(window) hidden states of each window.
-  std::vector<std::vector<float>> first_states(
-      std::span<const Tokens> windows,
-      const std::function<std::size_t(const Tokens&)>& n_states) const;
   void add_log_likelihoods(const Batch& batch, const std::vector<MaskedWindow>& windows,
                            std::vector<std::vector<double>>& sums) const;
   core::Tensor tensor_of(const std::vector<std::int32_t>& values) const;  // (n) i32

@@ -149,6 +149,33 @@ TEST(Encoder, HeadOutputsHangOnNoNeighbour) {
   EXPECT_TRUE(same_bits(pooled(sequences), alone_pooled));
 }
 
+TEST(Encoder, RowsAreThoseOfAll) {
+  for (const bool is_reference : {true, false}) {
+    const auto kernels =
+        is_reference ? core::open_reference() : core::open_device("cpu", "auto", 2);
+    model::Model model(*kernels, encoder_config());
+    randomize(model, 4);
+    const Sequences sequences = random_sequences({144, 130, 133});
+    const model::TokenBatch batch = model::make_token_batch(*kernels, sequences, 16);
+    const core::Tensor hidden = model.encode(batch);
+    const std::vector<double> all = hidden.to_doubles();
+    const auto channels = static_cast<std::size_t>(hidden.dim(2));
+    for (const std::vector<std::int32_t>& rows :
+         {std::vector<std::int32_t>{431}, std::vector<std::int32_t>{150, 3, 3, 288, 7, 143}}) {
+      std::vector<double> expected;
+      for (const std::int32_t row : rows) {
+        const auto at = all.begin() + static_cast<std::ptrdiff_t>(row * channels);
+        expected.insert(expected.end(), at, at + static_cast<std::ptrdiff_t>(channels));
+      }
+      const core::Tensor index = core::Tensor::from_host(
+          *kernels, {static_cast<std::int64_t>(rows.size())}, std::span<const std::int32_t>(rows));
+      EXPECT_TRUE(same_bits(model.encode_rows(batch, index).to_doubles(), expected));
+    }
+    EXPECT_TRUE(same_bits(model.head_output(model.encode_cls(batch)).to_doubles(),
+                          model.head_output(hidden).to_doubles()));
+  }
+}
+
 TEST(Encoder, PoolIsTheMeanOverKmerTokens) {
   const auto kernels = core::open_reference();
   model::Model model(*kernels, encoder_config());
