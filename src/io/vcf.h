@@ -100,6 +100,7 @@ class VariantWriter {
   VariantWriter(const VariantWriter&) = delete;
   VariantWriter& operator=(const VariantWriter&) = delete;
 
+  /// With the values that were set, which are gone then.
   void write(VariantRecord& record);
   void commit();  // flush, close, rename; throws DataError (disk full)
 

@@ -44,9 +44,8 @@ bcf_hdr_t* renumber(const bcf_hdr_t* header) {
                   "is ##fileformat=VCFv4.x");
 }
 
-bool is_text_line_ok(const kstring_t& line, std::int64_t n_columns, std::string& problem) {
-  const std::string_view text(line.s, line.l);
-  const std::int64_t n_found = std::count(text.begin(), text.end(), '\t') + 1;
+bool is_text_line_ok(std::string_view text, std::int64_t n_found, std::int64_t n_columns,
+                     std::string& problem) {
   // Without samples the FORMAT column may be there or not.
   if (n_found != n_columns && !(n_columns == 8 && n_found == 9)) {
     problem = "it has " + std::to_string(n_found) + " columns, the header names " +
@@ -184,10 +183,13 @@ void VcfInput::check_end() const {
 void VcfInput::parse_line(bcf1_t* record) {
   kstring_t& line = line_.text;
   if (line.l > 0 && line.s[line.l - 1] == '\r') line.s[--line.l] = '\0';
+  const std::string_view text(line.s, line.l);
+  const std::int64_t n_found = std::count(text.begin(), text.end(), '\t') + 1;
   std::string problem;
-  if (!is_text_line_ok(line, n_columns_, problem)) {
+  if (!is_text_line_ok(text, n_found, n_columns_, problem)) {
     throw DataError(where() + ": malformed record: " + problem);
   }
+  if (n_found == 8) text_ = text;
   const int failed = vcf_parse(&line, header_.get(), record);
   if (failed != 0 || (record->errcode & ~kHarmless) != 0) {
     throw DataError(where() + ": malformed record: " + describe(record->errcode));
@@ -209,6 +211,7 @@ int VcfInput::read_line_or_record(bcf1_t* record) {
 }
 
 bool VcfInput::read(bcf1_t* record) {
+  text_.clear();
   const int result = read_line_or_record(record);
   if (result == -1) {
     if (!iterator_) check_end();
@@ -272,6 +275,7 @@ bool VariantReader::next(VariantRecord& record) {
   record.state_->annotations.clear();
   record.state_->header = state_->header();
   if (!state_->next(raw)) return false;
+  record.state_->line.swap(state_->line());
   bcf_unpack(raw, BCF_UN_STR);
   record.contig_ = bcf_seqname_safe(state_->header().get(), raw);
   record.position_ = raw->pos;

@@ -49,6 +49,9 @@ class VcfInput {
   const SharedHeader& header() const { return header_; }
   /// Next record that passes the filter, its numbers those of header(); false at the end.
   bool next(bcf1_t* record);
+  /// The last record's line, without its end, if it is one of a VCF and has eight columns; else
+  /// empty.
+  std::string& line() { return text_; }
 
  private:
   struct Query {
@@ -82,7 +85,8 @@ class VcfInput {
   std::size_t n_queries_begun_ = 0;
   HtsPointer<hts_itr_t> iterator_;
 
-  KString line_;
+  KString line_;  // vcf_parse writes into it
+  std::string text_;
   int last_contig_ = -1;  // of the last record: its number in header_, and where it is
   std::int64_t last_position_ = 0;
 };
@@ -95,6 +99,7 @@ struct Annotation {
 
 struct VariantRecord::State {
   HtsPointer<bcf1_t> record{bcf_init()};
+  std::string line;  // as VcfInput::line()
   SharedHeader header;
   std::vector<Annotation> annotations;
   std::shared_ptr<Store> store;  // where it goes when its record does; null = nowhere

@@ -8,6 +8,7 @@
 #include "io/contig_names.h"
 #include "io/file_error.h"
 #include "io/output_file.h"
+#include "io/vcf_line.h"
 #include "io/vcf_state.h"
 
 namespace dnabird::io {
@@ -141,8 +142,14 @@ struct VariantWriter::State {
 
   /// A BCF can only name what its header had when it was written.
   void check_declared(bcf1_t* record) const;
-  void enter(bcf1_t* record, const std::vector<Annotation>& annotations) const;
-  int id_of(const std::string& tag) const;
+  /// The numbers of the annotations' tags.
+  std::vector<int> ids_of(const std::vector<Annotation>& annotations) const;
+  void write(VariantRecord::State& record);
+  void write_line(const VariantRecord::State& record);
+  void replace_values(bcf1_t* record, const std::vector<Annotation>& annotations) const;
+
+  std::vector<std::pair<std::string, int>> tags;  // of VariantWriterOptions.info
+  KString text;                                   // of write_line
 };
 
 void VariantWriter::State::check_declared(bcf1_t* record) const {
@@ -209,29 +216,62 @@ int replace(bcf_hdr_t* header, bcf1_t* record, const Annotation& annotation) {
 
 }  // namespace
 
-int VariantWriter::State::id_of(const std::string& tag) const {
-  const int id = bcf_hdr_id2int(header.get(), BCF_DT_ID, tag.c_str());
-  if (id < 0 || !bcf_hdr_idinfo_exists(header.get(), BCF_HL_INFO, id)) {
-    core::require(false, "INFO '" + tag + "' is not in VariantWriterOptions.info");
+std::vector<int> VariantWriter::State::ids_of(const std::vector<Annotation>& annotations) const {
+  std::vector<int> ids;
+  for (const Annotation& annotation : annotations) {
+    const auto found = std::find_if(tags.begin(), tags.end(),
+                                    [&](const auto& tag) { return tag.first == annotation.tag; });
+    if (found == tags.end()) {
+      core::require(false, "INFO '" + annotation.tag + "' is not in VariantWriterOptions.info");
+    }
+    ids.push_back(found->second);
   }
-  return id;
+  return ids;
 }
 
-void VariantWriter::State::enter(bcf1_t* record, const std::vector<Annotation>& annotations) const {
-  if (annotations.empty()) return;
-  std::vector<int> ids;
-  for (const Annotation& annotation : annotations) ids.push_back(id_of(annotation.tag));
-  const bool is_encoded = record->shared.l > 0 && record->d.shared_dirty == 0;
-  if (is_encoded && !has_any(record, ids)) {
-    for (std::size_t i = 0; i < ids.size(); ++i) append(record, ids[i], annotations[i]);
-    record->unpacked &= ~BCF_UN_INFO;  // what was unpacked lacks the new ones
-    return;
+void VariantWriter::State::write_line(const VariantRecord::State& record) {
+  kstring_t& line = text.text;
+  line.l = 0;
+  append_annotated(record.line, record.annotations, line);
+  const auto n = static_cast<ssize_t>(line.l);
+  ssize_t written = -1;
+  if (format == 'z') {
+    BGZF* blocks = hts_get_bgzfp(file.get());
+    // A block of its own rather than a record in two, as htslib's own writer has it.
+    if (bgzf_flush_try(blocks, n) == 0) written = bgzf_write(blocks, line.s, line.l);
+  } else {
+    written = hwrite(file->fp.hfile, line.s, line.l);
   }
+  if (written != n) fail(errno);
+}
+
+void VariantWriter::State::replace_values(bcf1_t* record,
+                                          const std::vector<Annotation>& annotations) const {
   for (const Annotation& annotation : annotations) {
     if (replace(header.get(), record, annotation) != 0) {
       core::require(false, "INFO '" + annotation.tag + "' cannot be entered at " + place(record));
     }
   }
+}
+
+void VariantWriter::State::write(VariantRecord::State& record) {
+  bcf1_t* raw = record.record.get();
+  const std::vector<Annotation>& annotations = record.annotations;
+  const std::vector<int> ids = ids_of(annotations);
+  const bool has_values = has_any(raw, ids);
+  errno = 0;
+  if (!has_values && !is_bcf() && !record.line.empty() && is_as_htslib_writes(record.line, raw)) {
+    write_line(record);
+    return;
+  }
+  if (has_values || raw->d.shared_dirty != 0) {
+    replace_values(raw, annotations);
+  } else {
+    for (std::size_t i = 0; i < ids.size(); ++i) append(raw, ids[i], annotations[i]);
+    raw->unpacked &= ~BCF_UN_INFO;  // what was unpacked lacks the new ones
+  }
+  errno = 0;
+  if (bcf_write(file.get(), header.get(), raw) != 0) fail(errno);
 }
 
 VariantWriter::VariantWriter(const VariantReader& reader, const VariantWriterOptions& options)
@@ -248,6 +288,10 @@ VariantWriter::VariantWriter(const VariantReader& reader, const VariantWriterOpt
   if (bcf_hdr_write(state.file.get(), state.header.get()) != 0) state.fail(errno);
   state.n_contigs = state.header->n[BCF_DT_CTG];
   state.n_ids = state.header->n[BCF_DT_ID];
+  for (const InfoField& field : options.info) {
+    state.tags.emplace_back(field.id,
+                            bcf_hdr_id2int(state.header.get(), BCF_DT_ID, field.id.c_str()));
+  }
 }
 
 VariantWriter::~VariantWriter() = default;
@@ -255,14 +299,11 @@ VariantWriter::~VariantWriter() = default;
 void VariantWriter::write(VariantRecord& record) {
   State& state = *state_;
   bcf1_t* raw = record.state_->record.get();
-  bcf_hdr_t* header = state.header.get();
   core::require(record.state_->header == state.header,
                 "VariantWriter::write: the record is of another reader");
   if (state.is_bcf()) state.check_declared(raw);
-  state.enter(raw, record.state_->annotations);
+  state.write(*record.state_);
   record.state_->annotations.clear();
-  errno = 0;
-  if (bcf_write(state.file.get(), header, raw) != 0) state.fail(errno);
 }
 
 void VariantWriter::commit() {

@@ -1,0 +1,146 @@
+#include "io/vcf_line.h"
+
+#include <algorithm>
+
+namespace dnabird::io {
+namespace {
+
+enum Column { kContig, kPosition, kId, kRef, kAlt, kQuality, kFilter, kInfo };
+
+/// What stands before the separator; `rest` is left with what stands behind it.
+std::string_view take(std::string_view& rest, char separator) {
+  const std::size_t end = std::min(rest.find(separator), rest.size());
+  const std::string_view taken = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return taken;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+std::size_t count_digits(std::string_view text) {
+  return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_digit) -
+                                  text.begin());
+}
+
+/// Without a sign, a leading zero or more digits than 32 bits hold for certain.
+bool is_whole(std::string_view digits) {
+  return !digits.empty() && digits.size() <= 9 && count_digits(digits) == digits.size() &&
+         (digits.size() == 1 || digits[0] != '0');
+}
+
+bool is_plain_integer(std::string_view text) {
+  if (text == "." || text == "0") return true;
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return is_whole(text) && text != "0";
+}
+
+/// What kputd writes as it stands: up to six digits that count, from 0.0001 to 999999. Any such
+/// decimal survives a float (FLT_DIG).
+bool is_plain_decimal(std::string_view text) {
+  constexpr std::size_t kDigits = 6, kZeros = 3;  // the latter: of 0.000ddd
+  if (text == "." || text == "0") return true;
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const std::string_view whole = text.substr(0, count_digits(text));
+  if (!is_whole(whole) || whole.size() > kDigits) return false;
+  if (whole.size() == text.size()) return whole != "0";
+  const std::string_view fraction = text.substr(whole.size() + 1);
+  if (text[whole.size()] != '.' || fraction.empty() || fraction.back() == '0') return false;
+  if (count_digits(fraction) != fraction.size()) return false;
+  if (whole != "0") return whole.size() + fraction.size() <= kDigits;
+  const std::size_t zeros = fraction.find_first_not_of('0');
+  return zeros <= kZeros && fraction.size() - zeros <= kDigits;
+}
+
+template <class IsPlain>
+bool are_all(std::string_view values, IsPlain is_plain) {
+  if (values.empty() || values.back() == ',') return false;
+  while (!values.empty()) {
+    if (!is_plain(take(values, ','))) return false;
+  }
+  return true;
+}
+
+/// `text` is "KEY" or "KEY=values".
+bool is_entry_plain(std::string_view text, const bcf_info_t& parsed) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos) return !text.empty() && parsed.len == 0;
+  const std::string_view values = text.substr(equals + 1);
+  switch (parsed.type) {
+    case BCF_BT_CHAR:
+      return !values.empty() && static_cast<std::size_t>(parsed.len) == values.size();
+    case BCF_BT_INT8:
+    case BCF_BT_INT16:
+    case BCF_BT_INT32:
+      return parsed.len > 0 && are_all(values, is_plain_integer);
+    case BCF_BT_FLOAT:
+      return parsed.len > 0 && are_all(values, is_plain_decimal);
+    default:
+      return false;
+  }
+}
+
+bool is_info_plain(std::string_view info, const bcf1_t* record) {
+  if (info == ".") return record->n_info == 0;
+  if (info.empty() || info.back() == ';') return false;
+  std::uint32_t n = 0;
+  for (; !info.empty(); ++n) {
+    const std::string_view entry = take(info, ';');
+    if (n == record->n_info || !is_entry_plain(entry, record->d.info[n])) return false;
+  }
+  return n == record->n_info;
+}
+
+void append_floats(const std::vector<float>& values, kstring_t& out) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) kputc(',', &out);
+    if (bcf_float_is_missing(values[i])) {
+      kputc('.', &out);
+    } else {
+      kputd(values[i], &out);
+    }
+  }
+}
+
+/// None of its elements is empty.
+bool is_list(std::string_view text, char separator) {
+  const char doubled[] = {separator, separator, '\0'};
+  return !text.empty() && text.front() != separator && text.back() != separator &&
+         text.find(doubled) == std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_as_htslib_writes(std::string_view line, const bcf1_t* record) {
+  // Bytes that htslib reads as an end or as a missing value.
+  if (line.find('\0') != std::string_view::npos) return false;
+  if (line.find(bcf_str_missing) != std::string_view::npos) return false;
+  std::string_view columns[kInfo + 1];
+  for (std::string_view& column : columns) column = take(line, '\t');
+  return !columns[kContig].empty() && is_whole(columns[kPosition]) && !columns[kId].empty() &&
+         !columns[kRef].empty() && is_list(columns[kAlt], ',') &&
+         is_plain_decimal(columns[kQuality]) && is_list(columns[kFilter], ';') &&
+         is_info_plain(columns[kInfo], record);
+}
+
+void append_annotated(std::string_view line, const std::vector<Annotation>& annotations,
+                      kstring_t& out) {
+  const bool is_empty = line.ends_with("\t.");
+  if (is_empty && !annotations.empty()) line.remove_suffix(1);
+  kputsn(line.data(), line.size(), &out);
+  bool is_first = is_empty;
+  for (const Annotation& annotation : annotations) {
+    if (!is_first) kputc(';', &out);
+    is_first = false;
+    kputsn(annotation.tag.data(), annotation.tag.size(), &out);
+    kputc('=', &out);
+    if (const auto* floats = std::get_if<std::vector<float>>(&annotation.values)) {
+      append_floats(*floats, out);
+    } else {
+      const std::string& text = std::get<std::string>(annotation.values);
+      kputsn(text.data(), text.size(), &out);
+    }
+  }
+  kputc('\n', &out);
+}
+
+}  // namespace dnabird::io
