@@ -7,7 +7,9 @@ namespace {
 
 enum Column { kContig, kPosition, kId, kRef, kAlt, kQuality, kFilter, kInfo };
 
-/// What stands before the separator; `rest` is left with what stands behind it.
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// Takes what stands before the separator off the front of `rest`, and the separator.
 std::string_view take(std::string_view& rest, char separator) {
   const std::size_t end = std::min(rest.find(separator), rest.size());
   const std::string_view taken = rest.substr(0, end);
@@ -15,49 +17,61 @@ std::string_view take(std::string_view& rest, char separator) {
   return taken;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-std::size_t count_digits(std::string_view text) {
-  return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_digit) -
-                                  text.begin());
+/// Takes digits off the front of `rest`.
+std::string_view take_digits(std::string_view& rest) {
+  std::size_t n = 0;
+  while (n < rest.size() && is_digit(rest[n])) ++n;
+  const std::string_view taken = rest.substr(0, n);
+  rest.remove_prefix(n);
+  return taken;
 }
 
-/// Without a sign, a leading zero or more digits than 32 bits hold for certain.
-bool is_whole(std::string_view digits) {
-  return !digits.empty() && digits.size() <= 9 && count_digits(digits) == digits.size() &&
-         (digits.size() == 1 || digits[0] != '0');
+/// Of a number without leading zeros that 32 bits hold for certain.
+bool are_plain(std::string_view digits) {
+  return !digits.empty() && digits.size() <= 9 && (digits.size() == 1 || digits[0] != '0');
 }
 
-bool is_plain_integer(std::string_view text) {
-  if (text == "." || text == "0") return true;
-  if (text.starts_with('-')) text.remove_prefix(1);
-  return is_whole(text) && text != "0";
+// The next two take a number off the front of `rest` if it has the digits that htslib gives it.
+
+bool take_integer(std::string_view& rest) {
+  if (rest.starts_with('.')) return rest.remove_prefix(1), true;
+  const bool is_negative = rest.starts_with('-');
+  if (is_negative) rest.remove_prefix(1);
+  const std::string_view digits = take_digits(rest);
+  return are_plain(digits) && !(is_negative && digits == "0");
 }
 
-/// What kputd writes as it stands: up to six digits that count, from 0.0001 to 999999. Any such
-/// decimal survives a float (FLT_DIG).
-bool is_plain_decimal(std::string_view text) {
+/// Of kputd: up to six digits that count, from 0.0001 to 999999. Any such decimal survives a float
+/// (FLT_DIG).
+bool take_decimal(std::string_view& rest) {
   constexpr std::size_t kDigits = 6, kZeros = 3;  // the latter: of 0.000ddd
-  if (text == "." || text == "0") return true;
-  if (text.starts_with('-')) text.remove_prefix(1);
-  const std::string_view whole = text.substr(0, count_digits(text));
-  if (!is_whole(whole) || whole.size() > kDigits) return false;
-  if (whole.size() == text.size()) return whole != "0";
-  const std::string_view fraction = text.substr(whole.size() + 1);
-  if (text[whole.size()] != '.' || fraction.empty() || fraction.back() == '0') return false;
-  if (count_digits(fraction) != fraction.size()) return false;
+  if (rest.starts_with('.')) return rest.remove_prefix(1), true;
+  const bool is_negative = rest.starts_with('-');
+  if (is_negative) rest.remove_prefix(1);
+  const std::string_view whole = take_digits(rest);
+  if (!are_plain(whole) || whole.size() > kDigits) return false;
+  if (!rest.starts_with('.')) return !(is_negative && whole == "0");
+  rest.remove_prefix(1);
+  const std::string_view fraction = take_digits(rest);
+  if (fraction.empty() || fraction.back() == '0') return false;
   if (whole != "0") return whole.size() + fraction.size() <= kDigits;
   const std::size_t zeros = fraction.find_first_not_of('0');
   return zeros <= kZeros && fraction.size() - zeros <= kDigits;
 }
 
-template <class IsPlain>
-bool are_all(std::string_view values, IsPlain is_plain) {
-  if (values.empty() || values.back() == ',') return false;
-  while (!values.empty()) {
-    if (!is_plain(take(values, ','))) return false;
+template <class Take>
+bool is_one(std::string_view value, Take take_one) {
+  return take_one(value) && value.empty();
+}
+
+template <class Take>
+bool is_list_of(std::string_view values, Take take_one) {
+  while (take_one(values)) {
+    if (values.empty()) return true;
+    if (values.front() != ',') return false;
+    values.remove_prefix(1);
   }
-  return true;
+  return false;
 }
 
 /// `text` is "KEY" or "KEY=values".
@@ -71,9 +85,9 @@ bool is_entry_plain(std::string_view text, const bcf_info_t& parsed) {
     case BCF_BT_INT8:
     case BCF_BT_INT16:
     case BCF_BT_INT32:
-      return parsed.len > 0 && are_all(values, is_plain_integer);
+      return parsed.len > 0 && is_list_of(values, take_integer);
     case BCF_BT_FLOAT:
-      return parsed.len > 0 && are_all(values, is_plain_decimal);
+      return parsed.len > 0 && is_list_of(values, take_decimal);
     default:
       return false;
   }
@@ -116,13 +130,13 @@ bool is_as_htslib_writes(std::string_view line, const bcf1_t* record) {
   if (line.find(bcf_str_missing) != std::string_view::npos) return false;
   std::string_view columns[kInfo + 1];
   for (std::string_view& column : columns) column = take(line, '\t');
-  return !columns[kContig].empty() && is_whole(columns[kPosition]) && !columns[kId].empty() &&
-         !columns[kRef].empty() && is_list(columns[kAlt], ',') &&
-         is_plain_decimal(columns[kQuality]) && is_list(columns[kFilter], ';') &&
+  return !columns[kContig].empty() && is_one(columns[kPosition], take_integer) &&
+         !columns[kId].empty() && !columns[kRef].empty() && is_list(columns[kAlt], ',') &&
+         is_one(columns[kQuality], take_decimal) && is_list(columns[kFilter], ';') &&
          is_info_plain(columns[kInfo], record);
 }
 
-void append_annotated(std::string_view line, const std::vector<Annotation>& annotations,
+void append_annotated(std::string_view line, std::span<const Annotation> annotations,
                       kstring_t& out) {
   const bool is_empty = line.ends_with("\t.");
   if (is_empty && !annotations.empty()) line.remove_suffix(1);
@@ -133,12 +147,8 @@ void append_annotated(std::string_view line, const std::vector<Annotation>& anno
     is_first = false;
     kputsn(annotation.tag.data(), annotation.tag.size(), &out);
     kputc('=', &out);
-    if (const auto* floats = std::get_if<std::vector<float>>(&annotation.values)) {
-      append_floats(*floats, out);
-    } else {
-      const std::string& text = std::get<std::string>(annotation.values);
-      kputsn(text.data(), text.size(), &out);
-    }
+    append_floats(annotation.floats, out);
+    kputsn(annotation.text.data(), annotation.text.size(), &out);
   }
   kputc('\n', &out);
 }

@@ -1,8 +1,8 @@
 // A record of a VCF written as the line that it was read from, where htslib would write the same.
 #pragma once
 
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "io/vcf_state.h"
 
@@ -15,7 +15,7 @@ bool is_as_htslib_writes(std::string_view line, const bcf1_t* record);
 
 /// Appends to `out` the line with the annotations behind its own INFO entries, as htslib writes
 /// them, and a line end.
-void append_annotated(std::string_view line, const std::vector<Annotation>& annotations,
+void append_annotated(std::string_view line, std::span<const Annotation> annotations,
                       kstring_t& out);
 
 }  // namespace dnabird::io

@@ -272,7 +272,7 @@ VariantReader::~VariantReader() = default;
 bool VariantReader::next(VariantRecord& record) {
   if (!record.state_) record.state_ = VariantRecord::Store::take(state_->store);
   bcf1_t* raw = record.state_->record.get();
-  record.state_->annotations.clear();
+  record.state_->n_annotations = 0;
   record.state_->header = state_->header();
   if (!state_->next(raw)) return false;
   record.state_->line.swap(state_->line());

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -57,6 +58,10 @@ std::optional<double> first_word(const bcf_info_t& info) {
   return core::parse_double(text);
 }
 
+bool ends_a_value(char c) {
+  return c == ',' || c == ';' || c == '=' || c == ' ' || c == '\t' || c == '\n';
+}
+
 }  // namespace
 
 std::optional<double> VariantRecord::info_number(const std::string& tag) const {
@@ -84,37 +89,41 @@ std::optional<double> VariantRecord::info_number(const std::string& tag) const {
   }
 }
 
-void VariantRecord::State::set(const std::string& tag,
-                               std::variant<std::vector<float>, std::string> values) {
-  for (Annotation& annotation : annotations) {
-    if (annotation.tag == tag) {
-      annotation.values = std::move(values);
-      return;
-    }
+Annotation& VariantRecord::State::annotate(const std::string& tag) {
+  std::size_t i = 0;
+  while (i < n_annotations && slots[i].tag != tag) ++i;
+  if (i == slots.size()) slots.emplace_back();
+  Annotation& annotation = slots[i];
+  if (i == n_annotations) {
+    ++n_annotations;
+    annotation.tag = tag;
   }
-  annotations.push_back({tag, std::move(values)});
+  annotation.floats.clear();
+  annotation.text.clear();
+  return annotation;
 }
 
 void VariantRecord::set_info_floats(const std::string& tag,
                                     const std::vector<std::optional<float>>& values) {
   core::require(values.size() == alts_.size(), "set_info_floats: one value per ALT is needed");
-  std::vector<float> stored;
-  stored.reserve(values.size());
+  std::vector<float>& floats = state_->annotate(tag).floats;
   for (const std::optional<float>& value : values) {
-    stored.push_back(value.value_or(0));
-    if (!value || !std::isfinite(*value)) bcf_float_set_missing(stored.back());
+    floats.push_back(value.value_or(0));
+    if (!value || !std::isfinite(*value)) bcf_float_set_missing(floats.back());
   }
-  state_->set(tag, std::move(stored));
 }
 
 void VariantRecord::set_info_strings(const std::string& tag,
                                      const std::vector<std::string>& values) {
   core::require(values.size() == alts_.size(), "set_info_strings: one value per ALT is needed");
+  std::string& text = state_->annotate(tag).text;
   for (const std::string& value : values) {
-    core::require(!value.empty() && value.find_first_of(",;= \t\n") == std::string::npos,
-                  "set_info_strings: '" + value + "' cannot stand in INFO");
+    if (value.empty() || std::any_of(value.begin(), value.end(), ends_a_value)) {
+      core::require(false, "set_info_strings: '" + value + "' cannot stand in INFO");
+    }
+    if (!text.empty()) text += ',';
+    text += value;
   }
-  state_->set(tag, core::join(values, ","));
 }
 
 }  // namespace dnabird::io

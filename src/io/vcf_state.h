@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "io/region_set.h"
@@ -91,20 +91,26 @@ class VcfInput {
   std::int64_t last_position_ = 0;
 };
 
-/// INFO values to be entered when the record is written.
+/// INFO values to be entered when the record is written: numbers, or else a text.
 struct Annotation {
   std::string tag;
-  std::variant<std::vector<float>, std::string> values;
+  std::vector<float> floats;
+  std::string text;
 };
 
 struct VariantRecord::State {
   HtsPointer<bcf1_t> record{bcf_init()};
   std::string line;  // as VcfInput::line()
   SharedHeader header;
-  std::vector<Annotation> annotations;
   std::shared_ptr<Store> store;  // where it goes when its record does; null = nowhere
 
-  void set(const std::string& tag, std::variant<std::vector<float>, std::string> values);
+  std::span<const Annotation> annotations() const { return {slots.data(), n_annotations}; }
+  /// The one of this tag, without values.
+  Annotation& annotate(const std::string& tag);
+
+  // Those behind n_annotations are of former records, for their memory.
+  std::vector<Annotation> slots;
+  std::size_t n_annotations = 0;
 };
 
 /// The states of a reader's records that are gone, for those to come: one made anew takes a dozen

@@ -142,13 +142,13 @@ struct VariantWriter::State {
 
   /// A BCF can only name what its header had when it was written.
   void check_declared(bcf1_t* record) const;
-  /// The numbers of the annotations' tags.
-  std::vector<int> ids_of(const std::vector<Annotation>& annotations) const;
+  void find_ids(std::span<const Annotation> annotations);
   void write(VariantRecord::State& record);
   void write_line(const VariantRecord::State& record);
-  void replace_values(bcf1_t* record, const std::vector<Annotation>& annotations) const;
+  void replace_values(bcf1_t* record, std::span<const Annotation> annotations) const;
 
   std::vector<std::pair<std::string, int>> tags;  // of VariantWriterOptions.info
+  std::vector<int> ids;                           // of the tags of the record at hand
   KString text;                                   // of write_line
 };
 
@@ -195,29 +195,26 @@ bool has_any(bcf1_t* record, const std::vector<int>& ids) {
 void append(bcf1_t* record, int id, const Annotation& annotation) {
   kstring_t* encoded = &record->shared;
   bcf_enc_int1(encoded, id);
-  if (const auto* floats = std::get_if<std::vector<float>>(&annotation.values)) {
-    bcf_enc_vfloat(encoded, static_cast<int>(floats->size()), const_cast<float*>(floats->data()));
+  const std::vector<float>& floats = annotation.floats;
+  if (!floats.empty()) {
+    bcf_enc_vfloat(encoded, static_cast<int>(floats.size()), const_cast<float*>(floats.data()));
   } else {
-    const std::string& text = std::get<std::string>(annotation.values);
-    bcf_enc_vchar(encoded, static_cast<int>(text.size()), text.c_str());
+    bcf_enc_vchar(encoded, static_cast<int>(annotation.text.size()), annotation.text.c_str());
   }
   ++record->n_info;
 }
 
 int replace(bcf_hdr_t* header, bcf1_t* record, const Annotation& annotation) {
   const char* tag = annotation.tag.c_str();
-  if (const auto* floats = std::get_if<std::vector<float>>(&annotation.values)) {
-    return bcf_update_info_float(header, record, tag, floats->data(),
-                                 static_cast<int>(floats->size()));
-  }
-  return bcf_update_info_string(header, record, tag,
-                                std::get<std::string>(annotation.values).c_str());
+  const std::vector<float>& floats = annotation.floats;
+  if (floats.empty()) return bcf_update_info_string(header, record, tag, annotation.text.c_str());
+  return bcf_update_info_float(header, record, tag, floats.data(), static_cast<int>(floats.size()));
 }
 
 }  // namespace
 
-std::vector<int> VariantWriter::State::ids_of(const std::vector<Annotation>& annotations) const {
-  std::vector<int> ids;
+void VariantWriter::State::find_ids(std::span<const Annotation> annotations) {
+  ids.clear();
   for (const Annotation& annotation : annotations) {
     const auto found = std::find_if(tags.begin(), tags.end(),
                                     [&](const auto& tag) { return tag.first == annotation.tag; });
@@ -226,13 +223,12 @@ std::vector<int> VariantWriter::State::ids_of(const std::vector<Annotation>& ann
     }
     ids.push_back(found->second);
   }
-  return ids;
 }
 
 void VariantWriter::State::write_line(const VariantRecord::State& record) {
   kstring_t& line = text.text;
   line.l = 0;
-  append_annotated(record.line, record.annotations, line);
+  append_annotated(record.line, record.annotations(), line);
   const auto n = static_cast<ssize_t>(line.l);
   ssize_t written = -1;
   if (format == 'z') {
@@ -246,7 +242,7 @@ void VariantWriter::State::write_line(const VariantRecord::State& record) {
 }
 
 void VariantWriter::State::replace_values(bcf1_t* record,
-                                          const std::vector<Annotation>& annotations) const {
+                                          std::span<const Annotation> annotations) const {
   for (const Annotation& annotation : annotations) {
     if (replace(header.get(), record, annotation) != 0) {
       core::require(false, "INFO '" + annotation.tag + "' cannot be entered at " + place(record));
@@ -256,8 +252,8 @@ void VariantWriter::State::replace_values(bcf1_t* record,
 
 void VariantWriter::State::write(VariantRecord::State& record) {
   bcf1_t* raw = record.record.get();
-  const std::vector<Annotation>& annotations = record.annotations;
-  const std::vector<int> ids = ids_of(annotations);
+  const std::span<const Annotation> annotations = record.annotations();
+  find_ids(annotations);
   const bool has_values = has_any(raw, ids);
   errno = 0;
   if (!has_values && !is_bcf() && !record.line.empty() && is_as_htslib_writes(record.line, raw)) {
@@ -303,7 +299,7 @@ void VariantWriter::write(VariantRecord& record) {
                 "VariantWriter::write: the record is of another reader");
   if (state.is_bcf()) state.check_declared(raw);
   state.write(*record.state_);
-  record.state_->annotations.clear();
+  record.state_->n_annotations = 0;
 }
 
 void VariantWriter::commit() {
