@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -243,12 +242,10 @@ struct ScoreRun {
   predict::ScoreSet scores;
   CheckRef check_ref;
   const io::Fasta& fasta;
-  std::mutex mutex = {};  // reader, records and writer share a header: one at a time
 };
 
 /// The next records, at most n of them, behind those in `records`; false if there are no more.
 bool read_records(ScoreRun& run, std::size_t n, std::vector<io::VariantRecord>& records) {
-  const std::lock_guard lock(run.mutex);
   for (; n > 0; --n) {
     io::VariantRecord record;
     if (!run.reader.next(record)) return false;
@@ -279,7 +276,6 @@ std::optional<Chunk> read_chunk(ScoreRun& run) {
 }
 
 void write_chunk(ScoreRun& run, ScoredChunk chunk) {
-  const std::lock_guard lock(run.mutex);
   for (std::size_t i = 0; i < chunk.records.size(); ++i) {
     annotate(chunk.records[i], chunk.scores[i], run.scores);
     run.writer.write(chunk.records[i]);

@@ -52,9 +52,10 @@ struct VariantFilter {
   std::string targets_file = {};
 };
 
-/// Reads VCF, bgzipped VCF or BCF; "-" is stdin. A reader, its records and its writer share a
-/// header and belong to one thread. Throws DataError with path, line or contig:position: missing,
-/// no header, truncated, malformed record, no index for regions.
+/// Reads VCF, bgzipped VCF or BCF; "-" is stdin. A reader may be at work on one thread while its
+/// writer is on another; each of them, and each record, belongs to one thread at a time. Throws
+/// DataError with path, line or contig:position: missing, no header, truncated, malformed record,
+/// no index for regions.
 class VariantReader {
  public:
   VariantReader(const std::string& path, const VariantFilter& filter, int threads);

@@ -119,7 +119,7 @@ void VcfInput::read_header() {
   }
   const int n_samples = bcf_hdr_nsamples(header.get());
   n_columns_ = n_samples > 0 ? 9 + n_samples : 8;
-  header_ = SharedHeader(std::move(header));
+  header_ = std::make_shared<Header>(std::move(header));
 }
 
 int VcfInput::index_id(const std::string& contig) const {
@@ -149,7 +149,7 @@ void VcfInput::open_index(const RegionSet& regions, const std::string& asked) {
     });
     if (known == names.end()) {
       // A file of regions may name contigs that this VCF does not have; a typed one is an error.
-      if (asked.empty() || bcf_hdr_name2id(header_.get(), contig.c_str()) >= 0) continue;
+      if (asked.empty() || bcf_hdr_name2id(header_->get(), contig.c_str()) >= 0) continue;
       throw DataError("'" + path_ + "' has no contig '" + contig + "' (asked for by -r)");
     }
     for (const Interval& interval : intervals) {
@@ -166,10 +166,8 @@ std::string VcfInput::where() const {
   if (!is_bcf() && !text_index_) {
     return "'" + path_ + "' line " + std::to_string(file_->lineno);
   }
-  const std::string place = last_contig_ < 0
-                                ? "its header"
-                                : std::string(bcf_hdr_id2name(header_.get(), last_contig_)) + ":" +
-                                      std::to_string(last_position_ + 1);
+  const std::string place =
+      contig_id_ < 0 ? "its header" : contig_ + ":" + std::to_string(position_ + 1);
   return "'" + path_ + "' behind " + place;
 }
 
@@ -190,7 +188,8 @@ void VcfInput::parse_line(bcf1_t* record) {
     throw DataError(where() + ": malformed record: " + problem);
   }
   if (n_found == 8) text_ = text;
-  const int failed = vcf_parse(&line, header_.get(), record);
+  const std::lock_guard lock(header_->mutex);
+  const int failed = vcf_parse(&line, header_->get(), record);
   if (failed != 0 || (record->errcode & ~kHarmless) != 0) {
     throw DataError(where() + ": malformed record: " + describe(record->errcode));
   }
@@ -226,13 +225,18 @@ bool VcfInput::read(bcf1_t* record) {
     }
     record->errcode = 0;
     // Nothing happens here unless the file numbers its header in an unusual order.
-    bcf_translate(header_.get(), bcf_header_.get(), record);
+    const std::lock_guard lock(header_->mutex);
+    bcf_translate(header_->get(), bcf_header_.get(), record);
   } else {
     parse_line(record);
   }
   record->errcode = 0;
-  last_contig_ = record->rid;
-  last_position_ = record->pos;
+  position_ = record->pos;
+  if (record->rid != contig_id_) {
+    const std::lock_guard lock(header_->mutex);
+    contig_ = bcf_seqname_safe(header_->get(), record);
+    contig_id_ = record->rid;
+  }
   return true;
 }
 
@@ -259,7 +263,7 @@ bool VcfInput::next(bcf1_t* record) {
   while (by_index ? read_from_queries(record) : read(record)) {
     if (targets_.is_empty()) return true;
     const std::int64_t end = record->pos + std::max<std::int64_t>(record->rlen, 1);
-    if (targets_.overlaps(bcf_seqname_safe(header_.get(), record), record->pos, end)) return true;
+    if (targets_.overlaps(contig_, record->pos, end)) return true;
   }
   return false;
 }
@@ -277,7 +281,7 @@ bool VariantReader::next(VariantRecord& record) {
   if (!state_->next(raw)) return false;
   record.state_->line.swap(state_->line());
   bcf_unpack(raw, BCF_UN_STR);
-  record.contig_ = bcf_seqname_safe(state_->header().get(), raw);
+  record.contig_ = state_->contig();
   record.position_ = raw->pos;
   record.ref_ = raw->n_allele > 0 ? raw->d.allele[0] : "";
   record.alts_.assign(raw->d.allele + std::min<int>(1, raw->n_allele),
@@ -288,7 +292,8 @@ bool VariantReader::next(VariantRecord& record) {
 
 std::vector<std::string> VariantReader::contigs() const {
   int n = 0;
-  const char** names = bcf_hdr_seqnames(state_->header().get(), &n);
+  const std::lock_guard lock(state_->header()->mutex);
+  const char** names = bcf_hdr_seqnames(state_->header()->get(), &n);
   std::vector<std::string> contigs(names, names + n);
   std::free(names);
   return contigs;

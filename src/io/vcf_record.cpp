@@ -66,7 +66,8 @@ bool ends_a_value(char c) {
 
 std::optional<double> VariantRecord::info_number(const std::string& tag) const {
   if (!state_ || !state_->header) return std::nullopt;
-  const bcf_info_t* info = bcf_get_info(state_->header.get(), state_->record.get(), tag.c_str());
+  const std::lock_guard lock(state_->header->mutex);
+  const bcf_info_t* info = bcf_get_info(state_->header->get(), state_->record.get(), tag.c_str());
   if (!info || !info->vptr || info->len < 1) return std::nullopt;
   switch (info->type) {
     case BCF_BT_INT8:

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/region_set.h"
@@ -29,9 +30,16 @@ template <class T>
 using HtsPointer = std::unique_ptr<T, HtsDeleter>;
 
 /// A reader, its records and its writer share one header object: htslib adds to it what a VCF uses
-/// without declaring it, and the numbers in a record are those of this header. One thread at a
-/// time.
-using SharedHeader = std::shared_ptr<bcf_hdr_t>;
+/// without declaring it, and the numbers in a record are those of this header. Who lets htslib look
+/// into it, or add to it, holds the mutex once there is a writer.
+struct Header {
+  explicit Header(HtsPointer<bcf_hdr_t> read) : entries(std::move(read)) {}
+  bcf_hdr_t* get() const { return entries.get(); }
+
+  HtsPointer<bcf_hdr_t> entries;
+  std::mutex mutex;
+};
+using SharedHeader = std::shared_ptr<Header>;
 
 struct KString {
   kstring_t text = KS_INITIALIZE;
@@ -52,6 +60,7 @@ class VcfInput {
   /// The last record's line, without its end, if it is one of a VCF and has eight columns; else
   /// empty.
   std::string& line() { return text_; }
+  const std::string& contig() const { return contig_; }  // of the last record
 
  private:
   struct Query {
@@ -87,8 +96,10 @@ class VcfInput {
 
   KString line_;  // vcf_parse writes into it
   std::string text_;
-  int last_contig_ = -1;  // of the last record: its number in header_, and where it is
-  std::int64_t last_position_ = 0;
+  // Of the last record.
+  int contig_id_ = -1;
+  std::string contig_;
+  std::int64_t position_ = 0;
 };
 
 /// INFO values to be entered when the record is written: numbers, or else a text.

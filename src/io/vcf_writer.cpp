@@ -136,7 +136,7 @@ struct VariantWriter::State {
   }
 
   std::string place(const bcf1_t* record) const {
-    return std::string(bcf_seqname_safe(header.get(), record)) + ":" +
+    return std::string(bcf_seqname_safe(header->get(), record)) + ":" +
            std::to_string(record->pos + 1);
   }
 
@@ -159,12 +159,12 @@ void VariantWriter::State::check_declared(bcf1_t* record) const {
                     " line to the header of the input");
   };
   if (record->rid >= n_contigs) {
-    fail_on("contig", bcf_seqname_safe(header.get(), record), "##contig");
+    fail_on("contig", bcf_seqname_safe(header->get(), record), "##contig");
   }
   // Only a VCF whose header grew while it was read can have any of these.
-  if (header->n[BCF_DT_ID] == n_ids) return;
+  if (header->get()->n[BCF_DT_ID] == n_ids) return;
   bcf_unpack(record, BCF_UN_ALL);
-  const auto name = [&](int id) { return bcf_hdr_int2id(header.get(), BCF_DT_ID, id); };
+  const auto name = [&](int id) { return bcf_hdr_int2id(header->get(), BCF_DT_ID, id); };
   for (int i = 0; i < record->d.n_flt; ++i) {
     const int id = record->d.flt[i];
     if (id >= n_ids) fail_on("filter", name(id), "##FILTER");
@@ -244,7 +244,7 @@ void VariantWriter::State::write_line(const VariantRecord::State& record) {
 void VariantWriter::State::replace_values(bcf1_t* record,
                                           std::span<const Annotation> annotations) const {
   for (const Annotation& annotation : annotations) {
-    if (replace(header.get(), record, annotation) != 0) {
+    if (replace(header->get(), record, annotation) != 0) {
       core::require(false, "INFO '" + annotation.tag + "' cannot be entered at " + place(record));
     }
   }
@@ -260,6 +260,8 @@ void VariantWriter::State::write(VariantRecord::State& record) {
     write_line(record);
     return;
   }
+  const std::lock_guard lock(header->mutex);
+  if (is_bcf()) check_declared(raw);
   if (has_values || raw->d.shared_dirty != 0) {
     replace_values(raw, annotations);
   } else {
@@ -267,26 +269,27 @@ void VariantWriter::State::write(VariantRecord::State& record) {
     raw->unpacked &= ~BCF_UN_INFO;  // what was unpacked lacks the new ones
   }
   errno = 0;
-  if (bcf_write(file.get(), header.get(), raw) != 0) fail(errno);
+  if (bcf_write(file.get(), header->get(), raw) != 0) fail(errno);
 }
 
 VariantWriter::VariantWriter(const VariantReader& reader, const VariantWriterOptions& options)
     : state_(std::make_unique<State>(reader.state_->header(), options)) {
   silence_htslib();
   State& state = *state_;
-  add_lines(state.header.get(), options);
+  const std::lock_guard lock(state.header->mutex);
+  add_lines(state.header->get(), options);
   errno = 0;
   state.file.reset(hts_open(state.output.temporary().c_str(), open_mode(state.format)));
   if (!state.file) state.fail(errno);
   if (options.threads > 1 && (state.format == 'z' || state.format == 'b')) {
     hts_set_threads(state.file.get(), options.threads);
   }
-  if (bcf_hdr_write(state.file.get(), state.header.get()) != 0) state.fail(errno);
-  state.n_contigs = state.header->n[BCF_DT_CTG];
-  state.n_ids = state.header->n[BCF_DT_ID];
+  if (bcf_hdr_write(state.file.get(), state.header->get()) != 0) state.fail(errno);
+  state.n_contigs = state.header->get()->n[BCF_DT_CTG];
+  state.n_ids = state.header->get()->n[BCF_DT_ID];
   for (const InfoField& field : options.info) {
     state.tags.emplace_back(field.id,
-                            bcf_hdr_id2int(state.header.get(), BCF_DT_ID, field.id.c_str()));
+                            bcf_hdr_id2int(state.header->get(), BCF_DT_ID, field.id.c_str()));
   }
 }
 
@@ -294,10 +297,8 @@ VariantWriter::~VariantWriter() = default;
 
 void VariantWriter::write(VariantRecord& record) {
   State& state = *state_;
-  bcf1_t* raw = record.state_->record.get();
   core::require(record.state_->header == state.header,
                 "VariantWriter::write: the record is of another reader");
-  if (state.is_bcf()) state.check_declared(raw);
   state.write(*record.state_);
   record.state_->n_annotations = 0;
 }

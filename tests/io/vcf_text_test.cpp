@@ -1,6 +1,9 @@
 // Records of a VCF that are copied as text, and such as are written anew: no difference shows.
 #include <gtest/gtest.h>
 
+#include <optional>
+
+#include "core/background.h"
 #include "core/rng.h"
 #include "core/text.h"
 #include "io/vcf.h"
@@ -108,6 +111,40 @@ TEST(VcfText, RandomNumbersHaveTheSameDigitsFromEveryInput) {
     lines.push_back("z\t9\t.\tA\tC\t" + number + "\t.\tF=" + number + ";DB");
   }
   expect_same_of_bcf_and_again(folder, lines);
+}
+
+TEST(VcfText, ReaderAndWriterAtOnceWriteWhatOneThreadWrites) {
+  const TempFolder folder;
+  // Nothing is declared, so the header grows all the way; every third record has a score already.
+  std::string text = "##fileformat=VCFv4.2\n" + kColumns + "\n";
+  for (int i = 0; i < 3000; ++i) {
+    const std::string n = std::to_string(i), tag = std::to_string(i % 500);
+    text += "z" + std::to_string(i / 10) + "\t" + n + "\t.\tA\tC\t.\tf" + tag + "\tT" + tag + "=" +
+            n + (i % 3 == 0 ? ";SCORE=1\n" : "\n");
+  }
+  support::write_text(folder / "in.vcf", text);
+  annotate(folder / "in.vcf", options_for(folder / "expected.vcf"));
+  {
+    VariantReader reader(folder / "in.vcf", {}, 1);
+    VariantWriter writer(reader, options_for(folder / "o.vcf"));
+    core::ReadAhead<VariantRecord> ahead(
+        [&]() -> std::optional<VariantRecord> {
+          VariantRecord record;
+          if (!reader.next(record)) return std::nullopt;
+          return record;
+        },
+        100);
+    float score = 0;
+    while (std::optional<VariantRecord> record = ahead.next()) {
+      record->set_info_floats("SCORE", {score += 0.5F});
+      record->set_info_strings("STATUS", {"OK"});
+      writer.write(*record);
+    }
+    writer.commit();
+  }
+  EXPECT_EQ(
+      support::first_difference(read_text(folder / "o.vcf"), read_text(folder / "expected.vcf")),
+      "");
 }
 
 }  // namespace
