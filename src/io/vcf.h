@@ -12,7 +12,7 @@ namespace dnabird::io {
 /// One record. Everything that is not read or set through here passes through untouched.
 class VariantRecord {
  public:
-  VariantRecord();
+  VariantRecord();  // none yet
   VariantRecord(VariantRecord&&) noexcept;
   VariantRecord& operator=(VariantRecord&&) noexcept;
   ~VariantRecord();

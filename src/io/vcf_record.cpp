@@ -8,7 +8,7 @@
 
 namespace dnabird::io {
 
-VariantRecord::VariantRecord() : state_(new State) {}
+VariantRecord::VariantRecord() = default;
 VariantRecord::VariantRecord(VariantRecord&&) noexcept = default;
 VariantRecord& VariantRecord::operator=(VariantRecord&&) noexcept = default;
 VariantRecord::~VariantRecord() = default;
@@ -106,7 +106,8 @@ Annotation& VariantRecord::State::annotate(const std::string& tag) {
 
 void VariantRecord::set_info_floats(const std::string& tag,
                                     const std::vector<std::optional<float>>& values) {
-  core::require(values.size() == alts_.size(), "set_info_floats: one value per ALT is needed");
+  core::require(state_ && values.size() == alts_.size(),
+                "set_info_floats: one value per ALT is needed");
   std::vector<float>& floats = state_->annotate(tag).floats;
   for (const std::optional<float>& value : values) {
     floats.push_back(value.value_or(0));
@@ -116,7 +117,8 @@ void VariantRecord::set_info_floats(const std::string& tag,
 
 void VariantRecord::set_info_strings(const std::string& tag,
                                      const std::vector<std::string>& values) {
-  core::require(values.size() == alts_.size(), "set_info_strings: one value per ALT is needed");
+  core::require(state_ && values.size() == alts_.size(),
+                "set_info_strings: one value per ALT is needed");
   std::string& text = state_->annotate(tag).text;
   for (const std::string& value : values) {
     if (value.empty() || std::any_of(value.begin(), value.end(), ends_a_value)) {

@@ -297,7 +297,7 @@ VariantWriter::~VariantWriter() = default;
 
 void VariantWriter::write(VariantRecord& record) {
   State& state = *state_;
-  core::require(record.state_->header == state.header,
+  core::require(record.state_ && record.state_->header == state.header,
                 "VariantWriter::write: the record is of another reader");
   state.write(*record.state_);
   record.state_->n_annotations = 0;
