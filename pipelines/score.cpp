@@ -231,7 +231,7 @@ struct ScoredChunk {
   std::vector<std::vector<predict::AlleleScores>> scores;
 };
 constexpr std::size_t kChunksWaiting = 2;
-constexpr std::size_t kMostRecords = 2048;  // of a chunk
+constexpr std::size_t kMostRecords = 256;  // of a chunk: some chunks fit the caches of a core
 
 /// Everything between the opened files: records through the scorer in chunks, in order. Reading
 /// with all that comes before the model, and writing, have a thread each beside that of the model.
