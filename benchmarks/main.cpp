@@ -60,8 +60,8 @@ int run(const BenchOptions& options) {
     const auto reference = core::open_reference();
     kernels_result = bench::print_kernels(print_limits(options, *tested, *reference));
   }
-  const int models =
-      print_models({options.threads, precisions_of(options), options.clock, options.filter});
+  const int models = print_models(
+      {options.threads, precisions_of(options), options.clock, options.filter, options.scaling});
   if (kernels_result.rows + models == 0) {
     throw core::UsageError("--filter '" + options.filter + "': no case has that in its name");
   }

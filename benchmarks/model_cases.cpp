@@ -17,15 +17,21 @@ constexpr std::int64_t kLeastTokens = 4096;
 struct Size {
   const char* name;
   std::int64_t layers, channels, heads, vocabulary;
+  std::int64_t longest_training;  // tokens whose activations fit in some 10 GB
 };
 
-constexpr Size kBase{"base", 12, 768, 12, 32'000};
-constexpr Size kSmall{"small", 6, 256, 4, 4'101};
+constexpr Size kBase{"base", 12, 768, 12, 32'000, 16'384};
+constexpr Size kSmall{"small", 6, 256, 4, 4'101, 65'536};
 
 struct Shape {
   Size size;
   std::int64_t batch, tokens;
 };
+
+/// Sequences of a call.
+std::int64_t batch_of(std::int64_t tokens) {
+  return std::max<std::int64_t>(1, kLeastTokens / tokens);
+}
 
 model::ModelConfig config_of(const Shape& shape) {
   model::ModelConfig config;
@@ -162,12 +168,14 @@ std::vector<ModelCase> model_cases() {
   }
   for (const Size& size : {kBase, kSmall}) {
     for (std::int64_t tokens = 512; tokens <= 65'536; tokens *= 2) {
-      cases.push_back(forward({size, std::max<std::int64_t>(1, kLeastTokens / tokens), tokens}));
+      cases.push_back(forward({size, batch_of(tokens), tokens}));
+    }
+    for (std::int64_t tokens = 512; tokens <= size.longest_training; tokens *= 2) {
+      cases.push_back(training_step({size, batch_of(tokens), tokens}, Loss::hidden));
+      cases.back().on_request = tokens != 4096;
     }
     cases.push_back(training_step({size, 2, 1024}, Loss::hidden));
-    cases.push_back(training_step({size, 1, 4096}, Loss::hidden));
     cases.push_back(training_step({size, 1, 4096}, Loss::masked_tokens));
-    cases.push_back(training_step({size, 1, 16'384}, Loss::hidden));
   }
   return cases;
 }

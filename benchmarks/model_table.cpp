@@ -16,7 +16,7 @@ namespace {
 constexpr double kLong = 2.5e12;  // FLOPs of one call from which on a case has to be asked for
 
 bool is_asked_for(const ModelCase& c, const std::string& filter) {
-  if (filter.empty()) return c.flops <= kLong;
+  if (filter.empty()) return c.flops <= kLong && !c.on_request;
   return (c.name + " " + c.shape).find(filter) != std::string::npos;
 }
 
@@ -33,27 +33,33 @@ struct PerToken {
   }
 };
 
-void print_header() {
-  std::printf("\n%-28s %-22s %-5s %10s %15s  %-16s %9s %9s\n", "model", "shape", "", "ms", "rate",
-              "share", "tokens/s", "peak MB");
+void print_header(bool scaling) {
+  std::printf("\n%-28s %-22s %-5s %10s %15s  %-16s %9s %9s%s\n", "model", "shape", "", "ms", "rate",
+              "share", "tokens/s", "peak MB", scaling ? "  over 1 thread" : "");
+}
+
+/// Of one call.
+double seconds(const ModelCase& c, core::KernelSet& kernels, kernels::bench::Clock clock) {
+  return kernels::bench::fastest(c.make(kernels), clock, {2, 0.5});
 }
 
 /// Seconds per token.
 double print_case(const ModelCase& c, const ModelTable& table, const std::string& precision) {
   const auto kernels = core::open_device("cpu", precision, table.threads);
   reset_peak_memory();
-  double time = 0;
-  {
-    const std::function<void()> call = c.make(*kernels);
-    time = kernels::bench::fastest(call, table.clock, {2, 0.5});
-  }
+  const double time = seconds(c, *kernels, table.clock);
   const std::int64_t peak = peak_memory();
   const double product = kernels::bench::matrix_product_rate(*kernels, table.clock);
   const double rate = c.flops / time;
-  std::printf("%-28s %-22s %-5s %10.1f %7.1f GFLOP/s  %4.0f %% of product %9.0f %9.0f\n",
+  std::printf("%-28s %-22s %-5s %10.1f %7.1f GFLOP/s  %4.0f %% of product %9.0f %9.0f",
               c.name.c_str(), c.shape.c_str(), precision.c_str(), time * 1e3, rate * 1e-9,
               100 * rate / product, static_cast<double>(c.tokens) / time,
               static_cast<double>(peak) * 1e-6);
+  if (table.scaling) {
+    const auto one = core::open_device("cpu", precision, 1);
+    std::printf(" %14.2f", seconds(c, *one, table.clock) / time);
+  }
+  std::printf("\n");
   std::fflush(stdout);
   return time / static_cast<double>(c.tokens);
 }
@@ -67,7 +73,7 @@ int print_models(const ModelTable& table) {
     for (const ModelCase& c : model_cases()) {
       if (!is_asked_for(c, table.filter)) continue;
       if (c.f32_only && precision != "f32") continue;
-      if (rows++ == 0) print_header();
+      if (rows++ == 0) print_header(table.scaling);
       const double seconds = print_case(c, table, precision);
       if (c.length >= 1024) per_token[c.size + ", " + precision].add(c.length, seconds);
     }

@@ -13,6 +13,7 @@ struct ModelTable {
   std::vector<std::string> precisions;  // f32, bf16
   kernels::bench::Clock clock;
   std::string filter;  // part of "name shape"; empty: all but those that take minutes
+  bool scaling;        // time each on one thread too
 };
 
 /// Prints a line for each case that passes the filter, and for each size of model how the time per

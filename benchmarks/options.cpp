@@ -32,10 +32,11 @@ std::vector<std::string> parse_precision(const std::string& text) {
 
 const char* const kBenchUsage =
     "usage: dnabird_bench [--threads N] [--clock wall|processor] [--precision f32|bf16|all]\n"
-    "                     [--filter TEXT]\n"
+    "                     [--filter TEXT] [--scaling]\n"
     "Prints what the machine can do at most (matrix products, products of tiles in the first\n"
     "cache, memory), then checks each kernel against the reference and times it, then times\n"
     "layers, forward passes and training steps of whole models. Exit code 1 if a check fails.\n"
+    "--scaling times each model on one thread too, and prints how many times as fast all are.\n"
     "Beside other work take --threads 1 --clock processor.\n"
     "TEXT is part of \"name shape\", e.g. \"attention forward\" or \"forward small\"; cases that\n"
     "take minutes run only if a filter names them, e.g. \"forward base 1 x 65536\".\n";
@@ -46,6 +47,10 @@ BenchOptions parse_bench_options(const std::vector<std::string>& arguments) {
     const std::string& name = arguments[i];
     if (name == "--help" || name == "-h") {
       options.help = true;
+      continue;
+    }
+    if (name == "--scaling") {
+      options.scaling = true;
       continue;
     }
     const bool known =
@@ -60,6 +65,9 @@ BenchOptions parse_bench_options(const std::vector<std::string>& arguments) {
   }
   if (options.clock == Clock::processor && options.threads != 1) {
     throw UsageError("--clock processor adds up all threads; take --threads 1 with it");
+  }
+  if (options.scaling && options.threads == 1) {
+    throw UsageError("--scaling compares with one thread; take more --threads than 1 with it");
   }
   return options;
 }

@@ -13,6 +13,7 @@ struct BenchOptions {
   kernels::bench::Clock clock = kernels::bench::Clock::wall;
   std::string filter;                   // part of "name shape"; empty = all but the long ones
   std::vector<std::string> precisions;  // f32, bf16; empty = what the processor has
+  bool scaling = false;                 // each model also on one thread
   bool help = false;
 };
 

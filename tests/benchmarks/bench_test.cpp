@@ -21,6 +21,17 @@ TEST(Bench, PrintsLimitsAndTheKernelsThatAreAskedFor) {
   EXPECT_THAT(done.out, testing::Not(HasSubstr("scatter rows")));
 }
 
+TEST(Bench, ScalingComparesWithOneThread) {
+  const support::ProcessResult done =
+      support::run_process({DNABIRD_BENCH, "--threads", "2", "--precision", "f32", "--scaling",
+                            "--filter", "layer forward small 1 x 4096"});
+  EXPECT_EQ(done.exit_code, 0) << done.err;
+  EXPECT_THAT(done.out, HasSubstr("over 1 thread"));
+  EXPECT_THAT(done.out,
+              testing::ContainsRegex(
+                  "layer forward +small 1 x 4096 .* % of product .*[0-9]\\.[0-9][0-9]\n"));
+}
+
 TEST(Bench, FilterThatMatchesNothingIsAnError) {
   const support::ProcessResult done =
       support::run_process({DNABIRD_BENCH, "--threads", "1", "--filter", "no such case"});
@@ -36,7 +47,9 @@ TEST(Bench, OptionsThatCannotBeMeantAreRefused) {
   EXPECT_THROW(parse_bench_options({"--clock", "cpu"}), core::UsageError);
   EXPECT_THROW(parse_bench_options({"--precision", "f16"}), core::UsageError);
   EXPECT_THROW(parse_bench_options({"--clock", "processor"}), core::UsageError);
+  EXPECT_THROW(parse_bench_options({"--threads", "1", "--scaling"}), core::UsageError);
   EXPECT_EQ(parse_bench_options({"--clock", "processor", "--threads", "1"}).threads, 1);
+  EXPECT_TRUE(parse_bench_options({"--scaling"}).scaling);
 }
 
 }  // namespace
