@@ -12,16 +12,16 @@ namespace dnabird::io {
 /// One record. Everything that is not read or set through here passes through untouched.
 class VariantRecord {
  public:
-  VariantRecord();  // none yet
+  VariantRecord();  // none yet: VariantReader::next makes one of it
   VariantRecord(VariantRecord&&) noexcept;
   VariantRecord& operator=(VariantRecord&&) noexcept;
   ~VariantRecord();
 
-  const std::string& contig() const { return contig_; }
-  std::int64_t position() const { return position_; }  // 0-based
-  const std::string& ref() const { return ref_; }
+  const std::string& contig() const;
+  std::int64_t position() const;  // 0-based
+  const std::string& ref() const;
   /// As they stand in the file; a record without an alternate has the one ".".
-  const std::vector<std::string>& alts() const { return alts_; }
+  const std::vector<std::string>& alts() const;
   /// A numeric INFO value (its first element), none if absent or missing.
   std::optional<double> info_number(const std::string& tag) const;
 
@@ -39,10 +39,10 @@ class VariantRecord {
     void operator()(State* state) const;
   };
   using StatePointer = std::unique_ptr<State, Release>;
+  /// Throws std::logic_error if no record was read.
+  State& state() const;
+
   StatePointer state_;
-  std::string contig_, ref_;
-  std::int64_t position_ = 0;
-  std::vector<std::string> alts_;
 };
 
 struct VariantFilter {

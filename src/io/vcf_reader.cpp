@@ -275,18 +275,18 @@ VariantReader::~VariantReader() = default;
 
 bool VariantReader::next(VariantRecord& record) {
   if (!record.state_) record.state_ = VariantRecord::Store::take(state_->store);
-  bcf1_t* raw = record.state_->record.get();
-  record.state_->n_annotations = 0;
-  record.state_->header = state_->header();
+  VariantRecord::State& state = *record.state_;
+  bcf1_t* raw = state.record.get();
+  state.n_annotations = 0;
+  if (state.header != state_->header()) state.header = state_->header();
   if (!state_->next(raw)) return false;
-  record.state_->line.swap(state_->line());
+  state.line.swap(state_->line());
   bcf_unpack(raw, BCF_UN_STR);
-  record.contig_ = state_->contig();
-  record.position_ = raw->pos;
-  record.ref_ = raw->n_allele > 0 ? raw->d.allele[0] : "";
-  record.alts_.assign(raw->d.allele + std::min<int>(1, raw->n_allele),
-                      raw->d.allele + raw->n_allele);
-  if (record.alts_.empty()) record.alts_ = {"."};
+  state.contig = state_->contig();
+  state.position = raw->pos;
+  state.ref = raw->n_allele > 0 ? raw->d.allele[0] : "";
+  state.alts.assign(raw->d.allele + std::min<int>(1, raw->n_allele), raw->d.allele + raw->n_allele);
+  if (state.alts.empty()) state.alts = {"."};
   return true;
 }
 

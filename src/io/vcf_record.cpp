@@ -13,6 +13,16 @@ VariantRecord::VariantRecord(VariantRecord&&) noexcept = default;
 VariantRecord& VariantRecord::operator=(VariantRecord&&) noexcept = default;
 VariantRecord::~VariantRecord() = default;
 
+VariantRecord::State& VariantRecord::state() const {
+  core::require(state_ != nullptr, "VariantRecord: none was read");
+  return *state_;
+}
+
+const std::string& VariantRecord::contig() const { return state().contig; }
+std::int64_t VariantRecord::position() const { return state().position; }
+const std::string& VariantRecord::ref() const { return state().ref; }
+const std::vector<std::string>& VariantRecord::alts() const { return state().alts; }
+
 VariantRecord::StatePointer VariantRecord::Store::take(const std::shared_ptr<Store>& store) {
   std::unique_ptr<State> state;
   {
@@ -106,8 +116,7 @@ Annotation& VariantRecord::State::annotate(const std::string& tag) {
 
 void VariantRecord::set_info_floats(const std::string& tag,
                                     const std::vector<std::optional<float>>& values) {
-  core::require(state_ && values.size() == alts_.size(),
-                "set_info_floats: one value per ALT is needed");
+  core::require(values.size() == alts().size(), "set_info_floats: one value per ALT is needed");
   std::vector<float>& floats = state_->annotate(tag).floats;
   for (const std::optional<float>& value : values) {
     floats.push_back(value.value_or(0));
@@ -117,8 +126,7 @@ void VariantRecord::set_info_floats(const std::string& tag,
 
 void VariantRecord::set_info_strings(const std::string& tag,
                                      const std::vector<std::string>& values) {
-  core::require(state_ && values.size() == alts_.size(),
-                "set_info_strings: one value per ALT is needed");
+  core::require(values.size() == alts().size(), "set_info_strings: one value per ALT is needed");
   std::string& text = state_->annotate(tag).text;
   for (const std::string& value : values) {
     if (value.empty() || std::any_of(value.begin(), value.end(), ends_a_value)) {

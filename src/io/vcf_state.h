@@ -113,6 +113,9 @@ struct VariantRecord::State {
   HtsPointer<bcf1_t> record{bcf_init()};
   std::string line;  // as VcfInput::line()
   SharedHeader header;
+  std::string contig, ref;
+  std::int64_t position = 0;
+  std::vector<std::string> alts;
   std::shared_ptr<Store> store;  // where it goes when its record does; null = nowhere
 
   std::span<const Annotation> annotations() const { return {slots.data(), n_annotations}; }
