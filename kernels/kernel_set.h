@@ -3,7 +3,10 @@
 //
 // Axes: B batch, T tokens, C channels, H heads, D head size, V vocabulary, K classes,
 // S block size, N blocks. Everything is row-major. Every `void*` buffer lies in the memory of
-// this kernel set and holds elements of `dtype()`; index buffers are int32.
+// this kernel set; index buffers are int32. Activations and their gradients hold elements of
+// `dtype()`. Parameters, their gradients, what statistics of rows are kept (mean, rstd, log sum
+// exp), losses, and the rows that gather and mean give to heads hold `parameter_dtype()`: the same,
+// but f32 in a bf16 set, which multiplies bf16 by bf16 and adds up in f32.
 //
 // One rule for backward: gradients of parameters accumulate (+=), gradients of activations
 // overwrite. A null gradient pointer means "not wanted".
@@ -12,12 +15,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace dnabird::kernels {
 
 /// Element type of the buffers of a kernel set.
-enum class DType { f32, f64, i32 };
+enum class DType { f32, f64, i32, bf16 };
 
 /// Bytes of one element.
 std::size_t size_of(DType dtype);
@@ -43,20 +47,23 @@ struct EmbeddingGrad {
   void* dtoken_type;            // (>=1,C) += on row 0
 };
 
-/// y = (x - mean) * rstd * gamma + beta over the last axis; mean and rstd are kept for backward.
+/// y = (s - mean) * rstd * gamma + beta over the last axis, for s = x + residual; mean and rstd of
+/// s are kept for backward.
 struct LayerNormArgs {
   std::int64_t rows, channels;
   double epsilon;
-  const void* x;      // (rows,C)
-  const void* gamma;  // (C)
-  const void* beta;   // (C)
-  void* y;            // (rows,C)
-  void* mean;         // (rows)
-  void* rstd;         // (rows)
+  const void* x;                   // (rows,C)
+  const void* gamma;               // (C)
+  const void* beta;                // (C)
+  void* y;                         // (rows,C); may equal x
+  void* mean;                      // (rows)
+  void* rstd;                      // (rows)
+  const void* residual = nullptr;  // (rows,C) or null: 0
+  void* sum = nullptr;  // (rows,C) or null: s, kept for backward; may equal x if y does not
 };
 struct LayerNormGrad {
   std::int64_t rows, channels;
-  const void* x;      // (rows,C)
+  const void* x;      // (rows,C): s of forward
   const void* gamma;  // (C)
   const void* mean;   // (rows)
   const void* rstd;   // (rows)
@@ -66,22 +73,26 @@ struct LayerNormGrad {
   void* dbeta;        // (C) +=
 };
 
-/// y = x w^T + bias, w in the (out,in) layout of the field.
+/// y = x w^T + bias, or gelu of that; w in the (out,in) layout of the field.
 struct LinearArgs {
   std::int64_t rows, in, out;
   const void* x;     // (rows,in)
   const void* w;     // (out,in)
   const void* bias;  // (out) or null
   void* y;           // (rows,out)
+  std::optional<Gelu> gelu = std::nullopt;
+  void* before_gelu = nullptr;  // (rows,out) or null: x w^T + bias, kept for backward
 };
+/// Gradients of the sum, before any gelu.
 struct LinearGrad {
   std::int64_t rows, in, out;
-  const void* x;   // (rows,in)
-  const void* w;   // (out,in)
-  const void* dy;  // (rows,out)
-  void* dx;        // (rows,in) or null
-  void* dw;        // (out,in) += or null
-  void* dbias;     // (out) += or null
+  const void* x;                   // (rows,in)
+  const void* w;                   // (out,in)
+  const void* dy;                  // (rows,out)
+  void* dx;                        // (rows,in) or null
+  void* dw;                        // (out,in) += or null
+  void* dbias;                     // (out) += or null
+  const void* dx_start = nullptr;  // (rows,in) or null: added to dx (a residual's); may equal dx
 };
 
 /// Inverted dropout: keeps an element with probability 1-p and scales it by 1/(1-p). Element i
@@ -193,11 +204,18 @@ class KernelSet {
   virtual ~KernelSet() = default;
 
   virtual std::string name() const = 0;  // "cpu", "reference", "cuda:0"
-  virtual DType dtype() const = 0;       // of activations, parameters and gradients
+  virtual DType dtype() const = 0;       // of activations and their gradients
+  virtual DType parameter_dtype() const { return dtype(); }
+  /// The kernels that compute in `dtype` on the same memory: this set, or the part of a bf16 set
+  /// that computes in f32. Throws std::invalid_argument if there are none.
+  virtual KernelSet& in(DType dtype);
   /// What a user wants to know of the device: instruction set, threads.
   virtual std::string description() const = 0;
 
   virtual void* allocate(std::size_t bytes) = 0;  // 64-byte aligned; throws std::bad_alloc
+  /// The same for parameters: memory that only copy_in, copy, zero and adamw write to, so that
+  /// weights in it can be kept in the layout of their products until one of these is called.
+  virtual void* allocate_parameters(std::size_t bytes) { return allocate(bytes); }
   virtual void release(void* memory, std::size_t bytes) = 0;
   virtual void copy_in(void* device, const void* host, std::size_t bytes) = 0;
   virtual void copy_out(void* host, const void* device, std::size_t bytes) = 0;
@@ -222,13 +240,17 @@ class KernelSet {
   virtual void add(std::int64_t n, const void* a, const void* b, void* y) = 0;
   virtual void block_attention_forward(const BlockAttentionArgs&) = 0;
   virtual void block_attention_backward(const BlockAttentionGrad&) = 0;
-  /// y[r] (rows,C) = x[index[r]]
+  /// y[r] = x[index[r]], rows of `bytes` bytes whatever they hold
+  virtual void copy_rows(std::int64_t rows, std::int64_t bytes, const std::int32_t* index,
+                         const void* x, void* y) = 0;
+  /// y[r] (rows,C) of parameter_dtype() = x[index[r]]
   virtual void gather_rows(std::int64_t rows, std::int64_t channels, const std::int32_t* index,
                            const void* x, void* y) = 0;
-  /// dx[index[r]] += dy[r], in the order of r
+  /// dx[index[r]] += dy[r] of parameter_dtype(), in the order of r
   virtual void scatter_add_rows(std::int64_t rows, std::int64_t channels, const std::int32_t* index,
                                 const void* dy, void* dx) = 0;
-  /// y[b] (B,C) = mean of x[b,t] (B,T,C) over t in [begin[b], end[b]); 0 if empty
+  /// y[b] (B,C) of parameter_dtype() = mean of x[b,t] (B,T,C) over t in [begin[b], end[b]); 0 if
+  /// empty
   virtual void mean_rows(std::int64_t batch, std::int64_t tokens, std::int64_t channels,
                          const std::int32_t* begin, const std::int32_t* end, const void* x,
                          void* y) = 0;
@@ -247,10 +269,13 @@ class KernelSet {
   virtual double sum_of_squares(std::int64_t n, const void* x) = 0;
 };
 
-/// The kernels of a device. `device` is "cpu", "reference" (plain loops, f32 or f64) or
-/// "cuda[:N]"; `threads` 0 takes all cores. Throws std::invalid_argument with a line for the
-/// user if the device is not built in or not there.
+/// The kernels of a device. `device` is "cpu" (f32, or bf16 where has_bf16), "reference" (plain
+/// loops, f32 or f64) or "cuda[:N]"; `threads` 0 takes all cores. Throws std::invalid_argument with
+/// a line for the user if the device is not built in or not there, or cannot compute in `dtype`.
 std::unique_ptr<KernelSet> make_kernel_set(const std::string& device, DType dtype, int threads);
+
+/// Whether the device multiplies bf16 with instructions of its own, about twice as fast as f32.
+bool has_bf16(const std::string& device);
 
 /// Devices that this build can name, and whether each is usable now, one line each.
 std::string describe_devices();

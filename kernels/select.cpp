@@ -14,8 +14,15 @@ std::size_t size_of(DType dtype) {
       return 4;
     case DType::f64:
       return 8;
+    case DType::bf16:
+      return 2;
   }
   throw std::invalid_argument("no such element type");
+}
+
+KernelSet& KernelSet::in(DType dtype) {
+  if (dtype == this->dtype()) return *this;
+  throw std::invalid_argument("bug: " + name() + " has no kernels for elements of this type");
 }
 
 std::unique_ptr<KernelSet> make_kernel_set(const std::string& device, DType dtype, int threads) {
@@ -27,9 +34,11 @@ std::unique_ptr<KernelSet> make_kernel_set(const std::string& device, DType dtyp
   throw std::invalid_argument("no such device; known are cpu, reference, cuda and cuda:N");
 }
 
+bool has_bf16(const std::string& device) { return device == "cpu" && cpu::has_bf16(); }
+
 std::string describe_devices() {
   return "cpu: usable, " + cpu::make_cpu_kernel_set(DType::f32, 0)->description() +
-         "\ncuda: not in this build\n";
+         (has_bf16("cpu") ? "; bf16 too" : "; no bf16") + "\ncuda: not in this build\n";
 }
 
 }  // namespace dnabird::kernels

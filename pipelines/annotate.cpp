@@ -100,8 +100,7 @@ std::string format_probability(double value) {
 std::string header(const Options& options, const LoadedModel& loaded,
                    const predict::ScanOptions& scan) {
   return "#dnabird=" + std::string(kVersion) + "\n#command=" + command_line() +
-         "\n#model=" + loaded.name + " sha256=" + loaded.sha256 +
-         "\n#seed=" + std::to_string(options.common.seed) +
+         "\n#model=" + identity_of(loaded) + "\n#seed=" + std::to_string(options.common.seed) +
          "\n#window=" + std::to_string(scan.rules.window) +
          " tss_offset=" + std::to_string(scan.rules.tss_offset) +
          " stride=" + std::to_string(scan.stride) +

@@ -236,7 +236,8 @@ void OptionParser::add_common(CommonOptions* options, unsigned which) {
     state_->device_options = options;
     add("threads", &options->threads, "threads; 0 = all cores");
     add("device", &options->device, "auto, cpu, cuda or cuda:N");
-    add("precision", &options->precision, "auto, f32 or bf16");
+    add("precision", &options->precision,
+        "auto (the fastest that this processor has), f32 or bf16");
     add("batch-size", &options->batch_size, "sequences run at once; 0 = chosen");
   }
   if (which & kSeed) add("seed", &options->seed, "seed of everything random");

@@ -78,7 +78,7 @@ int run_convert(const std::vector<std::string>& arguments) {
   const io::ConvertOptions options{parse_dtype(dtype), parse_size(shard_size)};
   std::string from;
   {
-    const auto kernels = core::open_device("cpu", "auto", 1);
+    const auto kernels = core::open_device("cpu", "f32", 1);
     from = load_model(*kernels, folders[0]).path;
   }
   const io::ConvertSummary summary = io::convert_model_folder(from, folders[1], options);

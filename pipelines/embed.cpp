@@ -291,7 +291,7 @@ int run_embed(const std::vector<std::string>& arguments) {
                              embedder.channels(),
                              {{"dnabird", kVersion},
                               {"command", command_line()},
-                              {"model", loaded.name + " sha256=" + loaded.sha256},
+                              {"model", identity_of(loaded)},
                               {"seed", std::to_string(common.seed)},
                               {"pool", options.pool}}});
   Run run(embedder, *writer);
@@ -308,7 +308,7 @@ int run_embed(const std::vector<std::string>& arguments) {
     run.finish();
   }
   core::log_info(run.counts(what) + ": " + std::to_string(embedder.channels()) +
-                 " numbers each, of model " + loaded.name + " sha256=" + loaded.sha256);
+                 " numbers each, of model " + identity_of(loaded));
   return 0;
 }
 

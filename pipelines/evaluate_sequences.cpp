@@ -152,7 +152,7 @@ void evaluate_sequences(const EvaluateOptions& options, EvaluateReport& report) 
   const LoadedModel loaded =
       load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model,
                  options.common.random_blocks);
-  report.provenance.push_back("model=" + loaded.name + " sha256=" + loaded.sha256);
+  report.provenance.push_back("model=" + identity_of(loaded));
   options.masked_lm ? evaluate_masked_lm(options, loaded, report)
                     : evaluate_head(options, loaded, report);
 }

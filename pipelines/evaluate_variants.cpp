@@ -160,7 +160,7 @@ std::string score_alleles(const EvaluateOptions& options, std::vector<Allele>& a
   for (const auto& [reason, n] : reasons) {
     core::log_warning(core::with_commas(n) + " alleles have no scores: " + reason);
   }
-  report.provenance.push_back("model=" + loaded.name + " sha256=" + loaded.sha256);
+  report.provenance.push_back("model=" + identity_of(loaded));
   report.provenance.push_back("reference=" + options.reference);
   return loaded.name;
 }

@@ -138,7 +138,7 @@ int run_info(const std::vector<std::string>& arguments) {
   if (models.empty()) {
     info = describe_program();
   } else {
-    const auto kernels = core::open_device("cpu", "auto", 1);
+    const auto kernels = core::open_device("cpu", "f32", 1);
     info = describe_model(load_model(*kernels, models[0]));
   }
   std::ostringstream text;

@@ -59,6 +59,11 @@ LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path
           .sha256 = sha256.get()};
 }
 
+std::string identity_of(const LoadedModel& loaded) {
+  const bool in_bf16 = loaded.model->kernels().dtype() == kernels::DType::bf16;
+  return loaded.name + " sha256=" + loaded.sha256 + " precision=" + (in_bf16 ? "bf16" : "f32");
+}
+
 model::PatternMode random_blocks_mode(const std::string& name) {
   const std::optional<model::PatternMode> mode = model::pattern_mode_from(name);
   if (mode) return *mode;

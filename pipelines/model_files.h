@@ -27,6 +27,9 @@ struct LoadedModel {
 LoadedModel load_model(core::KernelSet& kernels, const std::string& name_or_path,
                        const std::string& random_blocks = "");
 
+/// "NAME sha256=... precision=f32": which numbers an output has, for its header.
+std::string identity_of(const LoadedModel& loaded);
+
 /// hf_eval, hf_train or uniform, as --random-blocks takes them; throws UsageError.
 model::PatternMode random_blocks_mode(const std::string& name);
 

@@ -187,7 +187,7 @@ io::VariantWriterOptions writer_options(const Options& options, const LoadedMode
   result.info =
       info_fields(scores, predict::score_window_bases(loaded.model->config(), *loaded.tokenizer));
   result.lines = {"##dnabirdVersion=" + std::string(kVersion), "##dnabirdCommand=" + command_line(),
-                  "##dnabirdModel=" + loaded.name + " sha256=" + loaded.sha256,
+                  "##dnabirdModel=" + identity_of(loaded),
                   "##dnabirdSeed=" + std::to_string(options.common.seed)};
   for (const std::string& contig : fasta.contigs()) {
     result.contigs.push_back({contig, fasta.length(contig)});

@@ -60,7 +60,9 @@ Operation forward(const Attention& a) {
   op.name = "attention forward";
   op.flops = 4 * token_pairs(a) * static_cast<double>(a.head_size);
   op.bytes = 16.0 * static_cast<double>(n);
-  op.floats = {{3 * n, Use::input, 2}, {n, Use::output}, {n / a.head_size, Use::output}};
+  op.floats = {{3 * n, Use::input, 2},
+               {n, Use::output},
+               {n / a.head_size, Use::output, 0, Holds::parameters}};
   op.run = [a](const Buffers& b) { b.kernels.block_attention_forward(forward_args(a, b)); };
   return op;
 }
@@ -73,7 +75,7 @@ Operation backward(const Attention& a) {
   op.bytes = 32.0 * static_cast<double>(n);
   op.floats = {{3 * n, Use::input, 2},
                {n, Use::saved},
-               {n / a.head_size, Use::saved},
+               {n / a.head_size, Use::saved, 0, Holds::parameters},
                {n, Use::input, 1},
                {3 * n, Use::output}};
   op.prepare = [a](const Buffers& b) { b.kernels.block_attention_forward(forward_args(a, b)); };

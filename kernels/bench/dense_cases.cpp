@@ -24,8 +24,8 @@ Operation linear_forward(const Layer& l) {
           .flops = 2.0 * l.rows * l.in * l.out,
           .bytes = layer_bytes(l),
           .floats = {{l.rows * l.in, Use::input, 1},
-                     {l.out * l.in, Use::input, 0.1},
-                     {l.out, Use::input, 1},
+                     {l.out * l.in, Use::input, 0.1, Holds::parameters},
+                     {l.out, Use::input, 1, Holds::parameters},
                      {l.rows * l.out, Use::output}},
           .run = [l](const Buffers& b) {
             b.kernels.linear_forward({l.rows, l.in, l.out, b.f[0], b.f[1], b.f[2], b.f[3]});
@@ -39,11 +39,11 @@ Operation linear_backward(const Layer& l) {
           .flops = 4.0 * l.rows * l.in * l.out,
           .bytes = 4.0 * (2 * l.rows * (l.in + l.out) + 2 * l.in * l.out),
           .floats = {{l.rows * l.in, Use::input, 1},
-                     {l.out * l.in, Use::input, 0.1},
+                     {l.out * l.in, Use::input, 0.1, Holds::parameters},
                      {l.rows * l.out, Use::input, 1},
                      {l.rows * l.in, Use::output},
-                     {l.out * l.in, Use::output},
-                     {l.out, Use::output}},
+                     {l.out * l.in, Use::output, 0, Holds::parameters},
+                     {l.out, Use::output, 0, Holds::parameters}},
           .run = [l](const Buffers& b) {
             b.kernels.linear_backward(
                 {l.rows, l.in, l.out, b.f[0], b.f[1], b.f[2], b.f[3], b.f[4], b.f[5]});
@@ -55,11 +55,11 @@ Operation layer_norm_forward(std::int64_t rows, std::int64_t channels) {
           .shape = std::to_string(rows) + " x " + std::to_string(channels),
           .bytes = 8.0 * rows * channels,
           .floats = {{rows * channels, Use::input, 2},
-                     {channels, Use::input, 1},
-                     {channels, Use::input, 1},
+                     {channels, Use::input, 1, Holds::parameters},
+                     {channels, Use::input, 1, Holds::parameters},
                      {rows * channels, Use::output},
-                     {rows, Use::output},
-                     {rows, Use::output}},
+                     {rows, Use::output, 0, Holds::parameters},
+                     {rows, Use::output, 0, Holds::parameters}},
           .run = [=](const Buffers& b) {
             b.kernels.layer_norm_forward(
                 {rows, channels, 1e-12, b.f[0], b.f[1], b.f[2], b.f[3], b.f[4], b.f[5]});
@@ -71,13 +71,13 @@ Operation layer_norm_backward(std::int64_t rows, std::int64_t channels) {
           .shape = std::to_string(rows) + " x " + std::to_string(channels),
           .bytes = 12.0 * rows * channels,
           .floats = {{rows * channels, Use::input, 2},
-                     {channels, Use::input, 1},
-                     {rows, Use::saved},
-                     {rows, Use::saved},
+                     {channels, Use::input, 1, Holds::parameters},
+                     {rows, Use::saved, 0, Holds::parameters},
+                     {rows, Use::saved, 0, Holds::parameters},
                      {rows * channels, Use::input, 1},
                      {rows * channels, Use::output},
-                     {channels, Use::output},
-                     {channels, Use::output}},
+                     {channels, Use::output, 0, Holds::parameters},
+                     {channels, Use::output, 0, Holds::parameters}},
           .run =
               [=](const Buffers& b) {
                 b.kernels.layer_norm_backward({rows, channels, b.f[0], b.f[1], b.f[2], b.f[3],

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
+#include "kernels/bf16.h"
 #include "kernels/philox.h"
 
 namespace dnabird::kernels::bench {
@@ -20,9 +22,16 @@ std::vector<float> values_of(const FloatArray& array, std::uint64_t stream) {
   return values;
 }
 
-template <class From, class To>
+template <class To, class From>
 void put(KernelSet& kernels, const std::vector<From>& values, void* to) {
-  const std::vector<To> converted(values.begin(), values.end());
+  std::vector<To> converted(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if constexpr (std::is_same_v<To, Bf16>) {
+      assign(converted[i], values[i]);
+    } else {
+      converted[i] = values[i];
+    }
+  }
   kernels.copy_in(to, converted.data(), converted.size() * sizeof(To));
 }
 
@@ -30,7 +39,23 @@ template <class From>
 std::vector<double> get(KernelSet& kernels, std::int64_t n, const void* from) {
   std::vector<From> values(n);
   kernels.copy_out(values.data(), from, n * sizeof(From));
-  return {values.begin(), values.end()};
+  std::vector<double> result;
+  for (const From value : values) {
+    if constexpr (std::is_same_v<From, Bf16>) {
+      result.push_back(to_float(value));
+    } else {
+      result.push_back(value);
+    }
+  }
+  return result;
+}
+
+DType type_of(const FloatArray& array, const KernelSet& kernels) {
+  return array.holds == Holds::parameters ? kernels.parameter_dtype() : kernels.dtype();
+}
+
+std::size_t bytes_of(const FloatArray& array, const KernelSet& kernels) {
+  return static_cast<std::size_t>(array.n) * size_of(type_of(array, kernels));
 }
 
 /// Owns the buffers of an operation on one kernel set.
@@ -38,17 +63,25 @@ class Session {
  public:
   Session(const Operation& op, KernelSet& kernels) : op_(op), buffers_{kernels, {}, {}} {
     for (std::size_t n = 0; n < op.floats.size(); ++n) {
-      buffers_.f.push_back(kernels.allocate(op.floats[n].n * size_of(kernels.dtype())));
-      const std::vector<float> values = values_of(op.floats[n], n);
-      if (kernels.dtype() == DType::f64) {
-        put<float, double>(kernels, values, buffers_.f.back());
-      } else {
-        put<float, float>(kernels, values, buffers_.f.back());
+      const FloatArray& array = op.floats[n];
+      const std::size_t bytes = bytes_of(array, kernels);
+      buffers_.f.push_back(array.holds == Holds::parameters ? kernels.allocate_parameters(bytes)
+                                                            : kernels.allocate(bytes));
+      const std::vector<float> values = values_of(array, n);
+      switch (type_of(array, kernels)) {
+        case DType::f64:
+          put<double>(kernels, values, buffers_.f.back());
+          break;
+        case DType::bf16:
+          put<Bf16>(kernels, values, buffers_.f.back());
+          break;
+        default:
+          put<float>(kernels, values, buffers_.f.back());
       }
     }
     for (const std::vector<std::int32_t>& values : op.ints) {
       void* memory = kernels.allocate(values.size() * sizeof(std::int32_t));
-      put<std::int32_t, std::int32_t>(kernels, values, memory);
+      put<std::int32_t>(kernels, values, memory);
       ints_.push_back(memory);
       buffers_.i.push_back(static_cast<const std::int32_t*>(memory));
     }
@@ -58,7 +91,7 @@ class Session {
   Session& operator=(const Session&) = delete;
   ~Session() {
     for (std::size_t n = 0; n < op_.floats.size(); ++n) {
-      buffers_.kernels.release(buffers_.f[n], op_.floats[n].n * size_of(buffers_.kernels.dtype()));
+      buffers_.kernels.release(buffers_.f[n], bytes_of(op_.floats[n], buffers_.kernels));
     }
     for (std::size_t n = 0; n < ints_.size(); ++n) {
       buffers_.kernels.release(ints_[n], op_.ints[n].size() * sizeof(std::int32_t));
@@ -70,9 +103,16 @@ class Session {
     buffers_.kernels.synchronize();
   }
   std::vector<double> array(std::size_t n) {
-    return buffers_.kernels.dtype() == DType::f64
-               ? get<double>(buffers_.kernels, op_.floats[n].n, buffers_.f[n])
-               : get<float>(buffers_.kernels, op_.floats[n].n, buffers_.f[n]);
+    KernelSet& kernels = buffers_.kernels;
+    const FloatArray& array = op_.floats[n];
+    switch (type_of(array, kernels)) {
+      case DType::f64:
+        return get<double>(kernels, array.n, buffers_.f[n]);
+      case DType::bf16:
+        return get<Bf16>(kernels, array.n, buffers_.f[n]);
+      default:
+        return get<float>(kernels, array.n, buffers_.f[n]);
+    }
   }
 
  private:

@@ -14,16 +14,20 @@ namespace dnabird::kernels::bench {
 
 enum class Use { input, saved, output };  // saved: made by prepare; output: compared
 
+/// Of dtype(), or of parameter_dtype(): parameters, their gradients, statistics of rows.
+enum class Holds { activations, parameters };
+
 struct FloatArray {
   std::int64_t n;
   Use use;
   double scale = 0;  // uniform in [-scale, scale]
+  Holds holds = Holds::activations;
 };
 
 /// The buffers of an operation in the memory of a kernel set.
 struct Buffers {
   KernelSet& kernels;
-  std::vector<void*> f;  // of dtype()
+  std::vector<void*> f;
   std::vector<const std::int32_t*> i;
 };
 

@@ -59,7 +59,7 @@ Context fitting(const Context& context, const Args& a) {
   const bool fits =
       a.pattern.block_size % context.tier.panel == 0 && a.head_size % context.tier.panel == 0;
   return {fits ? context.tier : narrower_tier(context.tier), context.threads, context.pool,
-          context.onednn};
+          context.onednn, context.weights};
 }
 
 /// Calls run(context, args) with the pattern as it is, or in better blocks if it is dense.

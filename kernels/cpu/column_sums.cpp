@@ -8,22 +8,25 @@ constexpr std::int64_t kColumns = 512;  // sums of so many columns stay near
 constexpr std::int64_t kRows = 64;      // one float adds up so many rows at most
 
 /// sums[c] += x[r,c] over `rows` rows of `columns` <= kColumns columns
-void add_few_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, const float* x,
+template <class T>
+void add_few_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, const T* x,
                   float* sums) {
   std::int64_t r = 0;
   for (; r + 4 <= rows; r += 4) {
-    const float *x0 = x + r * stride, *x1 = x0 + stride, *x2 = x1 + stride, *x3 = x2 + stride;
-    for (std::int64_t c = 0; c < columns; ++c) sums[c] += (x0[c] + x1[c]) + (x2[c] + x3[c]);
+    const T *x0 = x + r * stride, *x1 = x0 + stride, *x2 = x1 + stride, *x3 = x2 + stride;
+    for (std::int64_t c = 0; c < columns; ++c) {
+      sums[c] += (to_float(x0[c]) + to_float(x1[c])) + (to_float(x2[c]) + to_float(x3[c]));
+    }
   }
   for (; r < rows; ++r) {
-    for (std::int64_t c = 0; c < columns; ++c) sums[c] += x[r * stride + c];
+    for (std::int64_t c = 0; c < columns; ++c) sums[c] += to_float(x[r * stride + c]);
   }
 }
 
 }  // namespace
 
-void add_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, const float* x,
-              float* to) {
+template <class T>
+void add_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, const T* x, float* to) {
   for (std::int64_t begin = 0; begin < rows; begin += kRows) {
     for (std::int64_t c0 = 0; c0 < columns; c0 += kColumns) {
       const std::int64_t count = std::min(kColumns, columns - c0);
@@ -33,6 +36,9 @@ void add_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, cons
     }
   }
 }
+
+template void add_rows(std::int64_t, std::int64_t, std::int64_t, const float*, float*);
+template void add_rows(std::int64_t, std::int64_t, std::int64_t, const Bf16*, float*);
 
 void add_column_sums(const Context& context, std::int64_t rows, std::int64_t columns,
                      const float* x, float* sums) {

@@ -10,8 +10,9 @@ void add_column_sums(const Context& context, std::int64_t rows, std::int64_t col
                      const float* x, float* sums);
 
 /// The same on one thread for rows `stride` apart. Rows are summed in blocks, then blocks: the
-/// error grows with the number of blocks, not of rows.
-void add_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, const float* x,
+/// error grows with the number of blocks, not of rows. T is float or Bf16.
+template <class T>
+void add_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, const T* x,
               float* sums);
 
 }  // namespace dnabird::kernels::cpu

@@ -12,12 +12,14 @@
 namespace dnabird::kernels::cpu {
 
 class OneDnnProducts;
+class PackedWeights;
 
 struct Context {
   const Tier& tier;
   int threads;
   MemoryPool& pool;
   OneDnnProducts* onednn;  // null: linear layers use the products of the tier
+  PackedWeights* weights;  // of the products of oneDNN
 };
 
 /// Calls run(task, thread) for every task in [0, tasks). Which thread takes a task is left to
@@ -48,6 +50,15 @@ constexpr std::int64_t round_up(std::int64_t n, std::int64_t unit) {
 /// Elements of a piece of a cheap elementwise op: well above the cost of starting a task.
 constexpr std::int64_t kPiece = 1 << 14;
 
+/// A typed view of an untyped buffer, of the same constness.
+template <class T>
+const T* as(const void* memory) {
+  return static_cast<const T*>(memory);
+}
+template <class T>
+T* as(void* memory) {
+  return static_cast<T*>(memory);
+}
 inline const float* floats(const void* memory) { return static_cast<const float*>(memory); }
 inline float* floats(void* memory) { return static_cast<float*>(memory); }
 

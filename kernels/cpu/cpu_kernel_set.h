@@ -7,7 +7,11 @@
 
 namespace dnabird::kernels::cpu {
 
-/// f32 only (std::invalid_argument otherwise); threads 0 = all cores.
+/// f32, or bf16 where the processor multiplies it (std::invalid_argument otherwise, with a line for
+/// the user); threads 0 = all cores.
 std::unique_ptr<KernelSet> make_cpu_kernel_set(DType dtype, int threads);
+
+/// Whether this processor multiplies bf16, and DNABIRD_ISA does not leave that out.
+bool has_bf16();
 
 }  // namespace dnabird::kernels::cpu

@@ -1,4 +1,5 @@
-// Inverted dropout from Philox words: linear, so that backward is forward on dy.
+// Inverted dropout of T = float or Bf16 from Philox words: linear, so that backward is forward on
+// dy.
 #pragma once
 
 #include "kernels/cpu/context.h"
@@ -6,6 +7,7 @@
 namespace dnabird::kernels::cpu {
 
 /// y[i] = x[i] / (1 - p) where word i of the stream is at or above the threshold, else 0
+template <class T>
 void dropout(const Context& context, const DropoutArgs& args);
 
 }  // namespace dnabird::kernels::cpu

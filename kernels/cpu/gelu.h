@@ -1,4 +1,4 @@
-// The Gaussian error linear unit, both forms.
+// The Gaussian error linear unit, both forms, of T = float or Bf16.
 #pragma once
 
 #include "kernels/cpu/context.h"
@@ -6,6 +6,7 @@
 namespace dnabird::kernels::cpu {
 
 /// y (n) = gelu(x)
+template <class T>
 void gelu_forward(const Context& context, Gelu kind, std::int64_t n, const void* x, void* y);
 
 struct GeluGrad {
@@ -15,6 +16,7 @@ struct GeluGrad {
 };
 
 /// dx (n) = dy * gelu'(x)
+template <class T>
 void gelu_backward(const Context& context, Gelu kind, const GeluGrad& args);
 
 }  // namespace dnabird::kernels::cpu

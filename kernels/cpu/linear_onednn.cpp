@@ -1,16 +1,19 @@
 #include "kernels/cpu/linear_onednn.h"
 
+#include <optional>
 #include <vector>
 
 #include "kernels/cpu/column_sums.h"
 #include "kernels/cpu/onednn_product.h"
+#include "kernels/cpu/packed_weights.h"
 
 namespace dnabird::kernels::cpu {
 
 namespace {
 
-// Rows of one call: weights are packed anew in every call, which costs 1 to 3 % of so many rows.
+// Rows of one product; with a gelu, what they give still lies in the second cache when it comes.
 constexpr std::int64_t kMostRows = 256;
+constexpr std::int64_t kNearBytes = 768 << 10;
 // Multiply-adds that are worth a task of their own.
 constexpr std::int64_t kTaskWork = 1 << 20;
 // Calls take multiples of so many rows and a rest, so that few shapes have to be prepared.
@@ -24,6 +27,43 @@ constexpr std::int64_t kSmallWeight = 1 << 17;
 constexpr std::int64_t kRowsOfSmall = 192, kRowsOfLarge = 640;
 // Floats of all groups' sums.
 constexpr std::int64_t kMostSums = 1 << 24;
+
+template <class T>
+constexpr DType kType = sizeof(T) == sizeof(float) ? DType::f32 : DType::bf16;
+
+enum class Packed { kept, for_this_call };
+
+/// A weight in the layout of its products: what is kept of it, or packed for a scope.
+class PackedWeight {
+ public:
+  PackedWeight(const Context& context, const float* weight, const WeightShape& shape,
+               Packed wanted) {
+    const auto packing = context.onednn->packing(shape);
+    const OneDnnThreads all(context.threads);
+    if (wanted == Packed::kept) packed_ = context.weights->find(weight, shape, *packing);
+    if (packed_) return;
+    mine_.emplace(context.pool, packing->bytes());
+    packing->run(weight, mine_->data());
+    packed_ = mine_->data();
+  }
+  const void* data() const { return packed_; }
+
+ private:
+  std::optional<PoolBuffer<std::byte>> mine_;
+  const void* packed_ = nullptr;
+};
+
+/// w (out,in) as the right side of x w^T
+template <class T>
+WeightShape forward_weight(std::int64_t in, std::int64_t out) {
+  return {.k = in, .n = out, .row = 1, .column = in, .dtype = kType<T>};
+}
+
+/// and of dy w
+template <class T>
+WeightShape backward_weight(std::int64_t in, std::int64_t out) {
+  return {.k = out, .n = in, .row = in, .column = 1, .dtype = kType<T>};
+}
 
 /// Part of the rows: [begin, begin + count).
 struct RowPart {
@@ -41,51 +81,23 @@ std::vector<RowPart> cut_rows(std::int64_t rows, std::int64_t most) {
   return parts;
 }
 
-/// The product of each part's size; `shape_of` gives a part's shape.
-template <class ShapeOf>
-std::vector<std::shared_ptr<const OneDnnProduct>> products_of(const Context& context,
-                                                              const std::vector<RowPart>& parts,
-                                                              const ShapeOf& shape_of) {
-  std::vector<std::shared_ptr<const OneDnnProduct>> products;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const bool repeats = i > 0 && parts[i].count == parts[i - 1].count;
-    products.push_back(repeats ? products.back() : context.onednn->of(shape_of(parts[i].count)));
+/// Rows of one task of forward.
+template <class T>
+std::int64_t rows_at_once(const Context& context, const LinearArgs& a) {
+  const std::int64_t share = a.rows / (2 * context.threads) + 1;
+  const std::int64_t worth = kTaskWork / (a.in * a.out) + 1;
+  std::int64_t most = kMostRows;
+  if (a.gelu) {
+    const std::int64_t row_bytes = a.out * static_cast<std::int64_t>(sizeof(T));
+    most = std::clamp(kNearBytes / row_bytes / kRowUnit * kRowUnit, 2 * kRowUnit, kMostRows);
   }
-  return products;
+  return std::min(round_up(std::max(share, worth), kRowUnit), most);
 }
 
-/// Floats of scratch that fit each of the products, in whole cache lines.
 std::int64_t scratch_of(const std::vector<std::shared_ptr<const OneDnnProduct>>& products) {
-  std::int64_t most = 0;
-  for (const auto& product : products) {
-    most = std::max(most, static_cast<std::int64_t>(product->scratch_floats()));
-  }
-  return round_up(most, kMostLanes);
-}
-
-/// c (rows,n) = a (rows,k) b (+ bias); `shape` is that of one row.
-void multiply_rows(const Context& context, std::int64_t rows, const ProductShape& shape,
-                   const ProductArrays& whole) {
-  const std::int64_t share = rows / (2 * context.threads) + 1;
-  const std::int64_t worth = kTaskWork / (shape.k * shape.n) + 1;
-  const std::int64_t most = std::min(round_up(std::max(share, worth), kRowUnit), kMostRows);
-  const std::vector<RowPart> parts = cut_rows(rows, most);
-  const auto products = products_of(context, parts, [&](std::int64_t count) {
-    ProductShape part = shape;
-    part.m = count;
-    return part;
-  });
-  const std::int64_t scratch = scratch_of(products);
-  const PoolArray memory(context.pool, context.threads * scratch);
-  const OnCallersThread one;
-  for_each_task(context, static_cast<std::int64_t>(parts.size()),
-                [&](std::int64_t task, int thread) {
-                  ProductArrays arrays = whole;
-                  arrays.a += parts[task].begin * shape.k;
-                  arrays.c += parts[task].begin * shape.n;
-                  arrays.scratch = memory.data() + thread * scratch;
-                  products[task]->run(arrays);
-                });
+  std::size_t most = 0;
+  for (const auto& product : products) most = std::max(most, product->scratch_bytes());
+  return round_up(static_cast<std::int64_t>(most), 64);
 }
 
 /// What the rows of a group share in backward.
@@ -94,6 +106,7 @@ struct Backward {
   std::int64_t group;  // rows; the last group may have fewer
   std::int64_t groups;
   std::int64_t chunk;  // rows that go through all products before the next: they stay in a cache
+  const void* weight;  // packed
   float* dw;           // (groups,out,in) sums of each group
   float* dbias;        // (groups,out)
 };
@@ -102,7 +115,7 @@ std::int64_t divide_up(std::int64_t n, std::int64_t by) { return (n + by - 1) / 
 
 /// By the shape alone, so that sums do not depend on threads.
 Backward plan_backward(const LinearGrad& a) {
-  Backward b{a, 0, 0, 0, nullptr, nullptr};
+  Backward b{a, 0, 0, 0, nullptr, nullptr, nullptr};
   const std::int64_t weight = a.in * a.out;
   const bool small = weight <= kSmallWeight;
   const std::int64_t most = std::clamp<std::int64_t>(kMostSums / weight, 1, kGroups);
@@ -115,16 +128,19 @@ Backward plan_backward(const LinearGrad& a) {
   return b;
 }
 
+template <class T>
 ProductShape dx_shape(const LinearGrad& a, std::int64_t rows) {
   return {.m = rows,
           .k = a.out,
           .n = a.in,
           .a_row = a.out,
           .a_column = 1,
-          .b_row = a.in,
-          .b_column = 1};
+          .adds_to_c = a.dx_start != nullptr,
+          .operands = kType<T>,
+          .result = kType<T>};
 }
 
+template <class T>
 ProductShape dw_shape(const LinearGrad& a, std::int64_t rows, bool adds) {
   return {.m = a.out,
           .k = rows,
@@ -133,7 +149,8 @@ ProductShape dw_shape(const LinearGrad& a, std::int64_t rows, bool adds) {
           .a_column = a.out,
           .b_row = a.in,
           .b_column = 1,
-          .adds_to_c = adds};
+          .adds_to_c = adds,
+          .operands = kType<T>};
 }
 
 /// A chunk of rows with its products; those that are not wanted are null.
@@ -143,12 +160,16 @@ struct Chunk {
 };
 
 /// The chunks of `rows` rows that begin at 0.
+template <class T>
 std::vector<Chunk> chunks_of(const Context& context, const Backward& b, std::int64_t rows) {
+  const LinearGrad& a = b.args;
   std::vector<Chunk> chunks;
   for (const RowPart& part : cut_rows(rows, b.chunk)) {
     Chunk chunk{part, nullptr, nullptr};
-    if (b.args.dx) chunk.dx = context.onednn->of(dx_shape(b.args, part.count));
-    if (b.args.dw) chunk.dw = context.onednn->of(dw_shape(b.args, part.count, part.begin > 0));
+    if (a.dx) {
+      chunk.dx = context.onednn->of(dx_shape<T>(a, part.count), backward_weight<T>(a.in, a.out));
+    }
+    if (a.dw) chunk.dw = context.onednn->of(dw_shape<T>(a, part.count, part.begin > 0));
     chunks.push_back(std::move(chunk));
   }
   return chunks;
@@ -164,22 +185,26 @@ std::int64_t scratch_of(const std::vector<Chunk>& chunks) {
 }
 
 /// All gradients of one group.
+template <class T>
 void group_backward(const Backward& b, std::int64_t group, const std::vector<Chunk>& chunks,
-                    float* scratch) {
+                    void* scratch) {
   const LinearGrad& a = b.args;
   if (a.dbias) std::fill_n(b.dbias + group * a.out, a.out, 0.0f);
   for (const Chunk& chunk : chunks) {
     const std::int64_t row = group * b.group + chunk.rows.begin;
-    const float* dy = floats(a.dy) + row * a.out;
+    const T* dy = as<T>(a.dy) + row * a.out;
     if (chunk.dw) {
       chunk.dw->run({.a = dy,
-                     .b = floats(a.x) + row * a.in,
+                     .b = as<T>(a.x) + row * a.in,
                      .c = b.dw + group * a.out * a.in,
                      .scratch = scratch});
     }
     if (chunk.dx) {
-      chunk.dx->run(
-          {.a = dy, .b = floats(a.w), .c = floats(a.dx) + row * a.in, .scratch = scratch});
+      T* dx = as<T>(a.dx) + row * a.in;
+      if (a.dx_start && a.dx_start != a.dx) {
+        std::copy_n(as<T>(a.dx_start) + row * a.in, chunk.rows.count * a.in, dx);
+      }
+      chunk.dx->run({.a = dy, .b = b.weight, .c = dx, .scratch = scratch});
     }
     if (a.dbias) add_rows(chunk.rows.count, a.out, a.out, dy, b.dbias + group * a.out);
   }
@@ -198,37 +223,69 @@ void add_groups(const Context& context, std::int64_t groups, std::int64_t n, con
 
 }  // namespace
 
+template <class T>
 void linear_forward_by_onednn(const Context& context, const LinearArgs& a) {
-  const ProductShape shape{.m = 1,
-                           .k = a.in,
-                           .n = a.out,
-                           .a_row = a.in,
-                           .a_column = 1,
-                           .b_row = 1,
-                           .b_column = a.in,
-                           .has_bias = a.bias != nullptr};
-  multiply_rows(context, a.rows, shape,
-                {.a = floats(a.x), .b = floats(a.w), .c = floats(a.y), .bias = floats(a.bias)});
+  const WeightShape weight = forward_weight<T>(a.in, a.out);
+  const PackedWeight w(context, floats(a.w), weight, Packed::kept);
+  const std::vector<RowPart> parts = cut_rows(a.rows, rows_at_once<T>(context, a));
+  std::vector<std::shared_ptr<const OneDnnProduct>> products;
+  for (const RowPart& part : parts) {
+    products.push_back(context.onednn->of({.m = part.count,
+                                           .k = a.in,
+                                           .n = a.out,
+                                           .a_row = a.in,
+                                           .a_column = 1,
+                                           .has_bias = a.bias != nullptr,
+                                           .operands = kType<T>,
+                                           .result = kType<T>},
+                                          weight));
+  }
+  const std::int64_t scratch = scratch_of(products);
+  const PoolBuffer<std::byte> memory(context.pool, context.threads * scratch);
+  const OneDnnThreads one(1);
+  const auto run = [&](std::int64_t task, int thread) {
+    const RowPart& part = parts[task];
+    T* y = as<T>(a.y) + part.begin * a.out;
+    T* sum = a.before_gelu ? as<T>(a.before_gelu) + part.begin * a.out : y;
+    products[task]->run({.a = as<T>(a.x) + part.begin * a.in,
+                         .b = w.data(),
+                         .c = sum,
+                         .bias = floats(a.bias),
+                         .scratch = memory.data() + thread * scratch});
+    if (a.gelu) context.tier.loops<T>().gelu_forward(*a.gelu, part.count * a.out, sum, y);
+  };
+  for_each_task(context, static_cast<std::int64_t>(parts.size()), run);
 }
 
+template <class T>
 void linear_backward_by_onednn(const Context& context, const LinearGrad& a) {
   Backward b = plan_backward(a);
+  std::optional<PackedWeight> weight;
+  if (a.dx) {  // which training needs once before it changes
+    weight.emplace(context, floats(a.w), backward_weight<T>(a.in, a.out), Packed::for_this_call);
+  }
   const std::int64_t last = a.rows - (b.groups - 1) * b.group;
-  const std::vector<Chunk> whole = chunks_of(context, b, b.groups > 1 ? b.group : last);
-  const std::vector<Chunk> rest = chunks_of(context, b, last);
+  const std::vector<Chunk> whole = chunks_of<T>(context, b, b.groups > 1 ? b.group : last);
+  const std::vector<Chunk> rest = chunks_of<T>(context, b, last);
   const std::int64_t scratch = std::max(scratch_of(whole), scratch_of(rest));
   const PoolArray dw(context.pool, a.dw ? b.groups * a.out * a.in : 0);
   const PoolArray dbias(context.pool, a.dbias ? b.groups * a.out : 0);
-  const PoolArray memory(context.pool, context.threads * scratch);
+  const PoolBuffer<std::byte> memory(context.pool, context.threads * scratch);
+  b.weight = weight ? weight->data() : nullptr;
   b.dw = dw.data();
   b.dbias = dbias.data();
-  const OnCallersThread one;
+  const OneDnnThreads one(1);
   for_each_task(context, b.groups, [&](std::int64_t group, int thread) {
-    group_backward(b, group, group == b.groups - 1 ? rest : whole,
-                   memory.data() + thread * scratch);
+    group_backward<T>(b, group, group == b.groups - 1 ? rest : whole,
+                      memory.data() + thread * scratch);
   });
   if (a.dw) add_groups(context, b.groups, a.out * a.in, b.dw, floats(a.dw));
   if (a.dbias) add_groups(context, b.groups, a.out, b.dbias, floats(a.dbias));
 }
+
+template void linear_forward_by_onednn<float>(const Context&, const LinearArgs&);
+template void linear_forward_by_onednn<Bf16>(const Context&, const LinearArgs&);
+template void linear_backward_by_onednn<float>(const Context&, const LinearGrad&);
+template void linear_backward_by_onednn<Bf16>(const Context&, const LinearGrad&);
 
 }  // namespace dnabird::kernels::cpu

@@ -1,6 +1,7 @@
 #include "kernels/cpu/linear_tiles.h"
 
 #include "kernels/cpu/column_sums.h"
+#include "kernels/cpu/gelu.h"
 
 namespace dnabird::kernels::cpu {
 
@@ -13,10 +14,14 @@ constexpr std::int64_t kDepth = 256;
 constexpr std::int64_t kMostRows = 144;
 constexpr std::int64_t kColumns = 256;
 
+enum class Side { as_it_is, transposed };
+
 /// The right side of a product, packed by blocks of kDepth.
 struct PackedRight {
-  std::int64_t depth, columns, wide_columns;  // wide: up to whole panels
-  float* data;
+  Side side;
+  std::int64_t depth, columns;
+  std::int64_t wide_columns = 0;  // up to whole panels
+  float* data = nullptr;
 
   std::int64_t block_depth(std::int64_t begin) const { return std::min(kDepth, depth - begin); }
   /// The panel that holds `column`, at the block of depth that begins at `begin`.
@@ -25,10 +30,8 @@ struct PackedRight {
   }
 };
 
-enum class Side { as_it_is, transposed };
-
 /// Packs b: a (depth,columns) matrix, or the transpose of a (columns,depth) one.
-void pack_right(const Context& context, const float* b, Side side, const PackedRight& to) {
+void pack_right(const Context& context, const float* b, const PackedRight& to) {
   const std::int64_t panel = context.tier.panel;
   const std::int64_t blocks = (to.depth + kDepth - 1) / kDepth;
   const std::int64_t groups = (to.columns + kColumns - 1) / kColumns;
@@ -37,10 +40,10 @@ void pack_right(const Context& context, const float* b, Side side, const PackedR
     Packing p{.depth = to.block_depth(begin),
               .columns = std::min(kColumns, to.columns - column),
               .from = nullptr,
-              .stride = side == Side::as_it_is ? to.columns : to.depth,
+              .stride = to.side == Side::as_it_is ? to.columns : to.depth,
               .to = to.panel(begin, column),
               .panel_stride = to.block_depth(begin) * panel};
-    if (side == Side::as_it_is) {
+    if (to.side == Side::as_it_is) {
       p.from = b + begin * p.stride + column;
       context.tier.pack_rows(p);
     } else {
@@ -50,9 +53,16 @@ void pack_right(const Context& context, const float* b, Side side, const PackedR
   });
 }
 
-/// c (rows,columns) = bias + a b
+/// What a product is added to, and where the sum goes.
+struct Sum {
+  Start start;
+  const float* bias;  // (columns) if it starts with that
+  float* c;           // (rows,columns)
+};
+
+/// c (rows,columns) = its start + a b
 void multiply_rows(const Context& context, std::int64_t rows, const float* a, const PackedRight& b,
-                   const float* bias, float* c) {
+                   const Sum& sum) {
   const std::int64_t tile = context.tier.tile_rows;
   const std::int64_t share = rows / (4 * context.threads) + 1;
   const std::int64_t chunk = std::min(round_up(share, tile), round_up(kMostRows, tile));
@@ -68,23 +78,21 @@ void multiply_rows(const Context& context, std::int64_t rows, const float* a, co
                             .a_stride = b.depth,
                             .b = b.panel(begin, column),
                             .b_panel = b.block_depth(begin) * context.tier.panel,
-                            .c = c + row * b.columns + column,
+                            .c = sum.c + row * b.columns + column,
                             .c_stride = b.columns,
-                            .bias = bias ? bias + column : nullptr,
-                            .start = begin > 0 ? Start::add
-                                     : bias    ? Start::bias
-                                               : Start::zero});
+                            .bias = sum.bias ? sum.bias + column : nullptr,
+                            .start = begin > 0 ? Start::add : sum.start});
     }
   });
 }
 
 void product_with(const Context& context, std::int64_t rows, const float* a, const float* b,
-                  Side side, PackedRight packed, const float* bias, float* c) {
+                  PackedRight packed, const Sum& sum) {
   packed.wide_columns = round_up(packed.columns, context.tier.panel);
   const PoolArray memory(context.pool, packed.depth * packed.wide_columns);
   packed.data = memory.data();
-  pack_right(context, b, side, packed);
-  multiply_rows(context, rows, a, packed, bias, c);
+  pack_right(context, b, packed);
+  multiply_rows(context, rows, a, packed, sum);
 }
 
 /// One task of dw += dy^T x: rows [row, row + rows) and columns [column, column + columns) of dw.
@@ -146,14 +154,21 @@ void weight_gradients(const Context& context, const LinearGrad& a) {
 }  // namespace
 
 void linear_forward_by_tiles(const Context& context, const LinearArgs& a) {
-  product_with(context, a.rows, floats(a.x), floats(a.w), Side::transposed, {a.in, a.out, 0, {}},
-               floats(a.bias), floats(a.y));
+  float* sum = floats(a.before_gelu ? a.before_gelu : a.y);
+  product_with(context, a.rows, floats(a.x), floats(a.w),
+               {.side = Side::transposed, .depth = a.in, .columns = a.out},
+               {a.bias ? Start::bias : Start::zero, floats(a.bias), sum});
+  if (a.gelu) gelu_forward<float>(context, *a.gelu, a.rows * a.out, sum, a.y);
 }
 
 void linear_backward_by_tiles(const Context& context, const LinearGrad& a) {
   if (a.dx) {
-    product_with(context, a.rows, floats(a.dy), floats(a.w), Side::as_it_is, {a.out, a.in, 0, {}},
-                 nullptr, floats(a.dx));
+    if (a.dx_start && a.dx_start != a.dx) {
+      std::copy_n(floats(a.dx_start), a.rows * a.in, floats(a.dx));
+    }
+    product_with(context, a.rows, floats(a.dy), floats(a.w),
+                 {.side = Side::as_it_is, .depth = a.out, .columns = a.in},
+                 {a.dx_start ? Start::add : Start::zero, nullptr, floats(a.dx)});
   }
   if (a.dw) weight_gradients(context, a);
   if (a.dbias) add_column_sums(context, a.rows, a.out, floats(a.dy), floats(a.dbias));

@@ -6,9 +6,9 @@
 
 namespace dnabird::kernels::cpu {
 
-/// y = x w^T + bias; rows > 0
+/// y = x w^T + bias, or gelu of it; rows > 0
 void linear_forward_by_tiles(const Context& context, const LinearArgs& args);
-/// dx = dy w; dw += dy^T x; dbias += column sums of dy; rows > 0
+/// dx = dx_start + dy w; dw += dy^T x; dbias += column sums of dy; rows > 0
 void linear_backward_by_tiles(const Context& context, const LinearGrad& args);
 
 }  // namespace dnabird::kernels::cpu

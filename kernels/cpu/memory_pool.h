@@ -31,19 +31,21 @@ class MemoryPool {
   std::size_t free_bytes_ = 0, used_bytes_ = 0, most_used_bytes_ = 0;
 };
 
-/// A float array of the pool, released at the end of the scope.
-class PoolArray {
+/// An array of the pool, released at the end of the scope.
+template <class T>
+class PoolBuffer {
  public:
-  PoolArray(MemoryPool& pool, std::size_t floats)
-      : pool_(pool), data_(static_cast<float*>(pool.allocate(floats * sizeof(float)))) {}
-  PoolArray(const PoolArray&) = delete;
-  PoolArray& operator=(const PoolArray&) = delete;
-  ~PoolArray() { pool_.release(data_); }
-  float* data() const { return data_; }
+  PoolBuffer(MemoryPool& pool, std::size_t elements)
+      : pool_(pool), data_(static_cast<T*>(pool.allocate(elements * sizeof(T)))) {}
+  PoolBuffer(const PoolBuffer&) = delete;
+  PoolBuffer& operator=(const PoolBuffer&) = delete;
+  ~PoolBuffer() { pool_.release(data_); }
+  T* data() const { return data_; }
 
  private:
   MemoryPool& pool_;
-  float* data_;
+  T* data_;
 };
+using PoolArray = PoolBuffer<float>;
 
 }  // namespace dnabird::kernels::cpu

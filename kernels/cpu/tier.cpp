@@ -46,6 +46,15 @@ const Tier& pick_tier() {
   return *baseline_tier();
 }
 
+bool multiplies_bf16(const Tier& tier) {
+#if defined(__x86_64__)
+  return tier.uses_onednn && __builtin_cpu_supports("avx512bf16");
+#else
+  static_cast<void>(tier);
+  return false;
+#endif
+}
+
 const Tier& narrower_tier(const Tier& tier) {
   // Every processor with AVX-512 has AVX2.
   return &tier == avx512_tier() && avx2_tier() ? *avx2_tier() : tier;

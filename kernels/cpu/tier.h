@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "kernels/bf16.h"
 #include "kernels/cpu/attention_head.h"
 #include "kernels/kernel_set.h"
 
@@ -46,6 +47,20 @@ struct AdamWRange {
   float *value, *first_moment, *second_moment;
 };
 
+/// Loops over activations, which are floats or Bf16.
+template <class T>
+struct ElementLoops {
+  void (*gelu_forward)(Gelu kind, std::int64_t n, const T* x, T* y);  // y may equal x
+  void (*gelu_backward)(Gelu kind, std::int64_t n, const T* x, const T* dy, T* dx);
+  /// Elements [begin, begin + n) of the args; begin is a multiple of 4.
+  void (*dropout)(const DropoutArgs&, std::int64_t begin, std::int64_t n);
+  /// Rows [begin, end)
+  void (*layer_norm_forward)(const LayerNormArgs&, std::int64_t begin, std::int64_t end);
+  /// Rows [begin, end); sums of dgamma and dbeta over them go to the two (C) buffers.
+  void (*layer_norm_backward)(const LayerNormGrad&, std::int64_t begin, std::int64_t end,
+                              float* dgamma, float* dbeta);
+};
+
 struct Tier {
   const char* name;
   std::int64_t panel;      // columns of a panel of b
@@ -57,15 +72,11 @@ struct Tier {
   void (*pack_transposed)(const Packing&);
   void (*pack_left)(const Packing&);
 
-  void (*gelu_forward)(Gelu kind, std::int64_t n, const float* x, float* y);
-  void (*gelu_backward)(Gelu kind, std::int64_t n, const float* x, const float* dy, float* dx);
-  /// Elements [begin, begin + n) of the args; begin is a multiple of 4.
-  void (*dropout)(const DropoutArgs&, std::int64_t begin, std::int64_t n);
-  /// Rows [begin, end)
-  void (*layer_norm_forward)(const LayerNormArgs&, std::int64_t begin, std::int64_t end);
-  /// Rows [begin, end); sums of dgamma and dbeta over them go to the two (C) buffers.
-  void (*layer_norm_backward)(const LayerNormGrad&, std::int64_t begin, std::int64_t end,
-                              float* dgamma, float* dbeta);
+  ElementLoops<float> for_floats;
+  ElementLoops<Bf16> for_bf16;
+  template <class T>
+  const ElementLoops<T>& loops() const;
+
   /// log sum exp of x (n), n >= 1
   float (*log_sum_exp)(std::int64_t n, const float* x);
   /// y[i] = scale * exp(x[i] - shift)
@@ -78,10 +89,23 @@ struct Tier {
   void (*attention_backward_head)(const AttentionBackward&, float* scratch);
 };
 
+template <>
+inline const ElementLoops<float>& Tier::loops<float>() const {
+  return for_floats;
+}
+template <>
+inline const ElementLoops<Bf16>& Tier::loops<Bf16>() const {
+  return for_bf16;
+}
+
 /// The fastest tier that this processor runs, or the one that the environment variable
 /// DNABIRD_ISA names (baseline, avx2 or avx512). Throws std::invalid_argument if that is none, or
 /// none that this processor runs.
 const Tier& pick_tier();
+
+/// Whether bf16 runs natively with this tier: it has the products of oneDNN, and the processor has
+/// the instructions.
+bool multiplies_bf16(const Tier& tier);
 
 /// The one with vectors of half the width; the tier itself where there is none.
 const Tier& narrower_tier(const Tier& tier);

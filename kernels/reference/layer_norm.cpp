@@ -1,6 +1,8 @@
 #include "kernels/reference/layer_norm.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "kernels/reference/typed.h"
 
@@ -10,15 +12,19 @@ template <class T>
 void layer_norm_forward(const LayerNormArgs& a) {
   const std::int64_t n = a.channels;
   for (std::int64_t r = 0; r < a.rows; ++r) {
-    const T* x = as<T>(a.x) + r * n;
+    std::vector<T> s(as<T>(a.x) + r * n, as<T>(a.x) + (r + 1) * n);
+    if (a.residual) {
+      for (std::int64_t c = 0; c < n; ++c) s[c] += as<T>(a.residual)[r * n + c];
+    }
+    if (a.sum) std::copy(s.begin(), s.end(), as<T>(a.sum) + r * n);
     T mean = 0, variance = 0;
-    for (std::int64_t c = 0; c < n; ++c) mean += x[c];
+    for (const T value : s) mean += value;
     mean /= static_cast<T>(n);
-    for (std::int64_t c = 0; c < n; ++c) variance += (x[c] - mean) * (x[c] - mean);
+    for (const T value : s) variance += (value - mean) * (value - mean);
     variance /= static_cast<T>(n);
     const T rstd = T(1) / std::sqrt(variance + static_cast<T>(a.epsilon));
     for (std::int64_t c = 0; c < n; ++c) {
-      as<T>(a.y)[r * n + c] = (x[c] - mean) * rstd * as<T>(a.gamma)[c] + as<T>(a.beta)[c];
+      as<T>(a.y)[r * n + c] = (s[c] - mean) * rstd * as<T>(a.gamma)[c] + as<T>(a.beta)[c];
     }
     as<T>(a.mean)[r] = mean;
     as<T>(a.rstd)[r] = rstd;

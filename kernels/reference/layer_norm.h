@@ -5,8 +5,8 @@
 
 namespace dnabird::kernels::reference {
 
-/// mean = sum(x)/C; rstd = 1/sqrt(sum((x - mean)^2)/C + epsilon);
-/// y = (x - mean) * rstd * gamma + beta
+/// s = x + residual; mean = sum(s)/C; rstd = 1/sqrt(sum((s - mean)^2)/C + epsilon);
+/// y = (s - mean) * rstd * gamma + beta
 template <class T>
 void layer_norm_forward(const LayerNormArgs& args);
 

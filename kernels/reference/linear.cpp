@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/reference/gelu.h"
 #include "kernels/reference/typed.h"
 
 namespace dnabird::kernels::reference {
@@ -17,11 +18,18 @@ void linear_forward(const LinearArgs& a) {
       as<T>(a.y)[r * a.out + o] = sum;
     }
   }
+  const std::int64_t n = a.rows * a.out;
+  if (a.before_gelu) std::copy_n(as<T>(a.y), n, as<T>(a.before_gelu));
+  if (a.gelu) gelu_forward<T>(*a.gelu, n, a.y, a.y);
 }
 
 template <class T>
 void linear_backward(const LinearGrad& a) {
-  if (a.dx) std::fill_n(as<T>(a.dx), a.rows * a.in, T(0));
+  if (a.dx) {
+    for (std::int64_t i = 0; i < a.rows * a.in; ++i) {
+      as<T>(a.dx)[i] = a.dx_start ? as<T>(a.dx_start)[i] : T(0);
+    }
+  }
   for (std::int64_t r = 0; r < a.rows; ++r) {
     for (std::int64_t o = 0; o < a.out; ++o) {
       const T dy = as<T>(a.dy)[r * a.out + o];

@@ -75,6 +75,13 @@ class ReferenceKernelSet final : public KernelSet {
   void block_attention_backward(const BlockAttentionGrad& a) override {
     reference::block_attention_backward<T>(a);
   }
+  void copy_rows(std::int64_t rows, std::int64_t bytes, const std::int32_t* index, const void* x,
+                 void* y) override {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      std::memcpy(static_cast<char*>(y) + r * bytes, static_cast<const char*>(x) + index[r] * bytes,
+                  static_cast<std::size_t>(bytes));
+    }
+  }
   void gather_rows(std::int64_t rows, std::int64_t channels, const std::int32_t* index,
                    const void* x, void* y) override {
     reference::gather_rows<T>(rows, channels, index, x, y);

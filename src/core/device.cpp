@@ -13,10 +13,7 @@ constexpr int kMostThreads = 1024;  // far more end in a crash of the thread lib
 
 std::unique_ptr<kernels::KernelSet> open_device(const std::string& device,
                                                 const std::string& precision, int threads) {
-  if (precision == "bf16") {
-    throw UsageError("--precision bf16: the CPU computes in f32 here; leave the option out");
-  }
-  if (precision != "auto" && precision != "f32") {
+  if (precision != "auto" && precision != "f32" && precision != "bf16") {
     throw UsageError("--precision " + precision + ": expected auto, f32 or bf16");
   }
   if (threads < 0 || threads > kMostThreads) {
@@ -27,10 +24,13 @@ std::unique_ptr<kernels::KernelSet> open_device(const std::string& device,
     throw UsageError("--device " + device + ": expected auto, cpu, cuda or cuda:N");
   }
   try {
-    return kernels::make_kernel_set(device == "auto" ? "cpu" : device, kernels::DType::f32,
+    const std::string name = device == "auto" ? "cpu" : device;
+    const bool in_bf16 = precision == "bf16" || (precision == "auto" && kernels::has_bf16(name));
+    return kernels::make_kernel_set(name, in_bf16 ? kernels::DType::bf16 : kernels::DType::f32,
                                     threads);
   } catch (const std::invalid_argument& error) {
-    throw UsageError("--device " + device + ": " + error.what());
+    const std::string asked = precision == "bf16" ? ", --precision bf16" : "";
+    throw UsageError("--device " + device + asked + ": " + error.what());
   }
 }
 

@@ -8,7 +8,8 @@
 
 namespace dnabird::core {
 
-/// `device`: auto, cpu, cuda, cuda:N; `precision`: auto, f32, bf16; threads 0 = all cores.
+/// `device`: auto, cpu, cuda, cuda:N; `precision`: f32, bf16, or auto, the fastest that the device
+/// has instructions for; threads 0 = all cores.
 /// Throws UsageError if it is not built or not there.
 std::unique_ptr<kernels::KernelSet> open_device(const std::string& device,
                                                 const std::string& precision, int threads);

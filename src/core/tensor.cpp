@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "kernels/bf16.h"
 
 namespace dnabird::core {
 
@@ -11,6 +12,15 @@ namespace {
 template <class To, class From>
 std::vector<To> convert(std::span<const From> values) {
   return std::vector<To>(values.begin(), values.end());
+}
+
+template <class From>
+std::vector<kernels::Bf16> round(std::span<const From> values) {
+  std::vector<kernels::Bf16> rounded(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    kernels::assign(rounded[i], static_cast<float>(values[i]));
+  }
+  return rounded;
 }
 
 template <class From>
@@ -25,6 +35,9 @@ void copy_values_in(Tensor& tensor, std::span<const From> values) {
   } else if (tensor.dtype() == DType::f64) {
     const auto host = convert<double>(values);
     kernels.copy_in(tensor.data(), host.data(), host.size() * sizeof(double));
+  } else if (tensor.dtype() == DType::bf16) {
+    const auto host = round(values);
+    kernels.copy_in(tensor.data(), host.data(), host.size() * sizeof(kernels::Bf16));
   } else {
     const auto host = convert<std::int32_t>(values);
     kernels.copy_in(tensor.data(), host.data(), host.size() * sizeof(std::int32_t));
@@ -37,8 +50,20 @@ std::vector<To> copy_values_out(const Tensor& tensor) {
   if (!host.empty()) {
     tensor.kernels().copy_out(host.data(), tensor.data(), host.size() * sizeof(Stored));
   }
-  if constexpr (std::is_same_v<Stored, To>) return host;
-  return std::vector<To>(host.begin(), host.end());
+  if constexpr (std::is_same_v<Stored, To>) {
+    return host;
+  } else {
+    return std::vector<To>(host.begin(), host.end());
+  }
+}
+
+template <class To>
+std::vector<To> copy_bf16_out(const Tensor& tensor) {
+  std::vector<To> values;
+  for (const kernels::Bf16 value : copy_values_out<kernels::Bf16, kernels::Bf16>(tensor)) {
+    values.push_back(static_cast<To>(kernels::to_float(value)));
+  }
+  return values;
 }
 
 template <class To>
@@ -50,8 +75,16 @@ std::vector<To> to_host(const Tensor& tensor) {
       return copy_values_out<double, To>(tensor);
     case DType::i32:
       return copy_values_out<std::int32_t, To>(tensor);
+    case DType::bf16:
+      return copy_bf16_out<To>(tensor);
   }
   throw std::logic_error("bug: unknown dtype");
+}
+
+std::size_t byte_count(const Shape& shape, DType dtype) {
+  require(std::all_of(shape.begin(), shape.end(), [](std::int64_t n) { return n >= 0; }),
+          "negative extent in " + to_string(shape));
+  return static_cast<std::size_t>(element_count(shape)) * kernels::size_of(dtype);
 }
 
 }  // namespace
@@ -70,41 +103,54 @@ std::string to_string(const Shape& shape) {
   return text + ")";
 }
 
+Tensor::Tensor(KernelSet& kernels, Shape shape, DType dtype, void* memory)
+    : kernels_(&kernels),
+      data_(memory),
+      size_(element_count(shape)),
+      dtype_(dtype),
+      shape_(std::move(shape)) {
+  if (memory == nullptr) return;
+  const std::size_t bytes = static_cast<std::size_t>(size_) * kernels::size_of(dtype);
+  owner_ =
+      std::shared_ptr<void>(memory, [&kernels, bytes](void* own) { kernels.release(own, bytes); });
+}
+
 Tensor Tensor::empty(KernelSet& kernels, Shape shape) {
   return empty(kernels, std::move(shape), kernels.dtype());
 }
 
 Tensor Tensor::empty(KernelSet& kernels, Shape shape, DType dtype) {
-  require(std::all_of(shape.begin(), shape.end(), [](std::int64_t n) { return n >= 0; }),
-          "negative extent in " + to_string(shape));
-  Tensor tensor;
-  tensor.kernels_ = &kernels;
-  tensor.dtype_ = dtype;
-  tensor.size_ = element_count(shape);
-  tensor.shape_ = std::move(shape);
-  const std::size_t bytes = static_cast<std::size_t>(tensor.size_) * kernels::size_of(dtype);
-  if (bytes > 0) {
-    tensor.data_ = kernels.allocate(bytes);
-    tensor.owner_ = std::shared_ptr<void>(
-        tensor.data_, [&kernels, bytes](void* memory) { kernels.release(memory, bytes); });
-  }
-  return tensor;
+  const std::size_t bytes = byte_count(shape, dtype);
+  return {kernels, std::move(shape), dtype, bytes > 0 ? kernels.allocate(bytes) : nullptr};
 }
 
 Tensor Tensor::zeros(KernelSet& kernels, Shape shape) {
-  Tensor tensor = empty(kernels, std::move(shape));
+  return zeros(kernels, std::move(shape), kernels.dtype());
+}
+
+Tensor Tensor::zeros(KernelSet& kernels, Shape shape, DType dtype) {
+  Tensor tensor = empty(kernels, std::move(shape), dtype);
+  tensor.zero();
+  return tensor;
+}
+
+Tensor Tensor::parameters(KernelSet& kernels, Shape shape) {
+  const DType dtype = kernels.parameter_dtype();
+  const std::size_t bytes = byte_count(shape, dtype);
+  Tensor tensor(kernels, std::move(shape), dtype,
+                bytes > 0 ? kernels.allocate_parameters(bytes) : nullptr);
   tensor.zero();
   return tensor;
 }
 
 Tensor Tensor::from_host(KernelSet& kernels, Shape shape, std::span<const float> values) {
-  Tensor tensor = empty(kernels, std::move(shape));
+  Tensor tensor = empty(kernels, std::move(shape), kernels.parameter_dtype());
   copy_values_in(tensor, values);
   return tensor;
 }
 
 Tensor Tensor::from_host(KernelSet& kernels, Shape shape, std::span<const double> values) {
-  Tensor tensor = empty(kernels, std::move(shape));
+  Tensor tensor = empty(kernels, std::move(shape), kernels.parameter_dtype());
   copy_values_in(tensor, values);
   return tensor;
 }

@@ -28,7 +28,10 @@ class Tensor {
   static Tensor empty(KernelSet& kernels, Shape shape);
   static Tensor empty(KernelSet& kernels, Shape shape, DType dtype);
   static Tensor zeros(KernelSet& kernels, Shape shape);
-  /// Copies host values in; f32 or f64 buffers convert from the given type.
+  static Tensor zeros(KernelSet& kernels, Shape shape, DType dtype);
+  /// Zeros of parameter_dtype(), in memory for parameters (KernelSet::allocate_parameters).
+  static Tensor parameters(KernelSet& kernels, Shape shape);
+  /// Copies host values in; floating-point ones are converted to parameter_dtype().
   static Tensor from_host(KernelSet& kernels, Shape shape, std::span<const float> values);
   static Tensor from_host(KernelSet& kernels, Shape shape, std::span<const double> values);
   static Tensor from_host(KernelSet& kernels, Shape shape, std::span<const std::int32_t> values);
@@ -54,12 +57,15 @@ class Tensor {
   void set(std::span<const float> values);
   void set(std::span<const double> values);
 
-  /// Waits, then copies out; f32 and f64 convert to the asked type.
+  /// Waits, then copies out; floating-point values convert to the asked type.
   std::vector<float> to_floats() const;
   std::vector<double> to_doubles() const;
   std::vector<std::int32_t> to_ints() const;
 
  private:
+  /// Takes `memory` of the kernel set, which it releases.
+  Tensor(KernelSet& kernels, Shape shape, DType dtype, void* memory);
+
   std::shared_ptr<void> owner_;
   KernelSet* kernels_ = nullptr;
   void* data_ = nullptr;

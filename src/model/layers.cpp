@@ -1,7 +1,6 @@
 #include "model/layers.h"
 
 #include "core/rng.h"
-#include "ops/add.h"
 #include "ops/block_attention.h"
 #include "ops/dropout.h"
 #include "ops/embedding.h"
@@ -52,6 +51,14 @@ Tensor dense_backward(const LayerContext& context, const std::string& name, cons
   const Parameters& p = context.parameters;
   return ops::linear_backward(x, p.value(name + ".weight"), dy, p.gradient(name + ".weight"),
                               p.gradient(name + ".bias"));
+}
+
+/// Of x + residual; x is used up, see ops::residual_norm_forward.
+Tensor residual_norm(const LayerContext& context, const std::string& name, Tensor& x,
+                     const Tensor& residual, ops::LayerNormSaved* saved) {
+  const Parameters& p = context.parameters;
+  return ops::residual_norm_forward(x, residual, p.value(name + ".weight"), p.value(name + ".bias"),
+                                    context.config.epsilon, saved);
 }
 
 Tensor norm(const LayerContext& context, const std::string& name, const Tensor& x,
@@ -134,26 +141,25 @@ Tensor attention_forward(const LayerContext& context, std::int64_t layer,
   const std::int64_t batch = x.dim(0), tokens = x.dim(1), channels = config.channels;
   const Tensor w =
       context.parameters.value_span(at + "self.query.weight", {3 * channels, channels});
-  const Tensor qkv =
-      ops::linear_forward(x, w, qkv_biases(context, at))
-          .reshape({batch, tokens, 3, config.heads, config.head_size()});  // (B,T,3,H,D)
-  Tensor log_sum_exp;                                                      // (B,H,T)
+  Tensor qkv = ops::linear_forward(x, w, qkv_biases(context, at))
+                   .reshape({batch, tokens, 3, config.heads, config.head_size()});  // (B,T,3,H,D)
+  Tensor log_sum_exp;                                                               // (B,H,T)
   const Tensor heads = ops::block_attention_forward(qkv, inputs.lengths, inputs.pattern.view(),
                                                     &log_sum_exp);  // (B,T,H,D)
-  const Tensor all = heads.reshape(x.shape());                      // (B,T,C)
+  if (cache == nullptr) qkv = Tensor();         // the largest buffer of the part
+  const Tensor all = heads.reshape(x.shape());  // (B,T,C)
   Tensor sum =
-      dense(context, at + "output.dense", rows ? ops::gather_rows(all, *rows) : all);  // (B,T,C)
-  drop(context, use_after_attention(layer), sum);                                      // (B,T,C)
-  ops::add_to(sum, rows ? ops::gather_rows(x, *rows) : x);                             // (B,T,C)
-  ops::LayerNormSaved saved;
-  const Tensor y = norm(context, at + "output.LayerNorm", sum, &saved);  // (B,T,C)
+      dense(context, at + "output.dense", rows ? ops::copy_rows(all, *rows) : all);  // (B,T,C)
+  drop(context, use_after_attention(layer), sum);                                    // (B,T,C)
+  const Tensor y =
+      residual_norm(context, at + "output.LayerNorm", sum, rows ? ops::copy_rows(x, *rows) : x,
+                    cache ? &cache->attention_norm : nullptr);  // (B,T,C)
   if (cache != nullptr) {
     cache->input = x;
     cache->qkv = qkv;
     cache->context = heads;
     cache->log_sum_exp = log_sum_exp;
     cache->attention_sum = sum;
-    cache->attention_norm = saved;
     cache->attended = y;
   }
   return y;
@@ -169,35 +175,33 @@ Tensor attention_backward(const LayerContext& context, std::int64_t layer,
       context.parameters.value_span(at + "self.query.weight", {3 * channels, channels});
   const Tensor dw =
       context.parameters.gradient_span(at + "self.query.weight", {3 * channels, channels});
-  const Tensor dsum = norm_backward(context, at + "output.LayerNorm", cache.attention_sum,
-                                    cache.attention_norm, dy);                         // (B,T,C)
+  Tensor dsum = norm_backward(context, at + "output.LayerNorm", cache.attention_sum,
+                              cache.attention_norm, dy);                               // (B,T,C)
   const Tensor dprojected = drop_backward(context, use_after_attention(layer), dsum);  // (B,T,C)
   const Tensor dheads = dense_backward(context, at + "output.dense",
                                        cache.context.reshape(x.shape()), dprojected);  // (B,T,C)
   const Tensor dqkv = ops::block_attention_backward(
       {cache.qkv, cache.context, cache.log_sum_exp}, inputs.lengths, inputs.pattern.view(),
       dheads.reshape(cache.context.shape()));  // (B,T,3,H,D)
-  Tensor dx = ops::linear_backward(x, w, dqkv.reshape({x.dim(0), x.dim(1), 3 * channels}), dw,
-                                   qkv_bias_gradients(context, at));  // (B,T,C)
-  ops::add_to(dx, dsum);                                              // (B,T,C)
-  return dx;
+  ops::linear_backward_add(x, w, dqkv.reshape({x.dim(0), x.dim(1), 3 * channels}), dw,
+                           qkv_bias_gradients(context, at), dsum);
+  return dsum;
 }
 
 Tensor feed_forward_forward(const LayerContext& context, std::int64_t layer, const Tensor& x,
                             LayerCache* cache) {
   const std::string at = layer_prefix(layer);
-  const Tensor up = dense(context, at + "intermediate.dense", x);       // (B,T,F)
-  const Tensor activated = ops::gelu_forward(context.config.gelu, up);  // (B,T,F)
-  Tensor sum = dense(context, at + "output.dense", activated);          // (B,T,C)
-  drop(context, use_after_feed_forward(layer), sum);                    // (B,T,C)
-  ops::add_to(sum, x);                                                  // (B,T,C)
-  ops::LayerNormSaved saved;
-  const Tensor y = norm(context, at + "output.LayerNorm", sum, &saved);  // (B,T,C)
+  const Parameters& p = context.parameters;
+  const Tensor activated = ops::linear_gelu_forward(
+      x, p.value(at + "intermediate.dense.weight"), p.value(at + "intermediate.dense.bias"),
+      context.config.gelu, cache ? &cache->up : nullptr);       // (B,T,F)
+  Tensor sum = dense(context, at + "output.dense", activated);  // (B,T,C)
+  drop(context, use_after_feed_forward(layer), sum);            // (B,T,C)
+  const Tensor y = residual_norm(context, at + "output.LayerNorm", sum, x,
+                                 cache ? &cache->output_norm : nullptr);  // (B,T,C)
   if (cache != nullptr) {
-    cache->up = up;
     cache->activated = activated;
     cache->output_sum = sum;
-    cache->output_norm = saved;
   }
   return y;
 }
@@ -205,15 +209,17 @@ Tensor feed_forward_forward(const LayerContext& context, std::int64_t layer, con
 Tensor feed_forward_backward(const LayerContext& context, std::int64_t layer,
                              const LayerCache& cache, const Tensor& dy) {
   const std::string at = layer_prefix(layer);
-  const Tensor dsum = norm_backward(context, at + "output.LayerNorm", cache.output_sum,
-                                    cache.output_norm, dy);                          // (B,T,C)
+  Tensor dsum = norm_backward(context, at + "output.LayerNorm", cache.output_sum, cache.output_norm,
+                              dy);                                                   // (B,T,C)
   const Tensor ddown = drop_backward(context, use_after_feed_forward(layer), dsum);  // (B,T,C)
   const Tensor dactivated =
-      dense_backward(context, at + "output.dense", cache.activated, ddown);             // (B,T,F)
-  const Tensor dup = ops::gelu_backward(context.config.gelu, cache.up, dactivated);     // (B,T,F)
-  Tensor dx = dense_backward(context, at + "intermediate.dense", cache.attended, dup);  // (B,T,C)
-  ops::add_to(dx, dsum);                                                                // (B,T,C)
-  return dx;
+      dense_backward(context, at + "output.dense", cache.activated, ddown);          // (B,T,F)
+  const Tensor dup = ops::gelu_backward(context.config.gelu, cache.up, dactivated);  // (B,T,F)
+  const Parameters& p = context.parameters;
+  const std::string name = at + "intermediate.dense";
+  ops::linear_backward_add(cache.attended, p.value(name + ".weight"), dup,
+                           p.gradient(name + ".weight"), p.gradient(name + ".bias"), dsum);
+  return dsum;
 }
 
 }  // namespace
@@ -324,7 +330,7 @@ Tensor head_forward(const LayerContext& context, const Tensor& hidden, const Ten
                              : ops::gelu_forward(context.config.gelu, inner);
   const Tensor before_dropout = activated;
   if (is_bert && dropout_for(context, use_inside_head(context.config))) {
-    activated = Tensor::empty(inner.kernels(), inner.shape());
+    activated = Tensor::empty(inner.kernels(), inner.shape(), inner.dtype());
     activated.copy_from(before_dropout);
   }
   drop(context, use_inside_head(context.config), activated);  // (B,C)

@@ -14,7 +14,9 @@ void Parameters::add(const std::string& name, core::Shape shape, Decay decay) {
   size_ += count;
 }
 
-void Parameters::allocate(core::KernelSet& kernels) { values_ = Tensor::zeros(kernels, {size_}); }
+void Parameters::allocate(core::KernelSet& kernels) {
+  values_ = Tensor::parameters(kernels, {size_});
+}
 
 bool Parameters::has(const std::string& name) const { return index_.count(name) != 0; }
 
@@ -25,7 +27,9 @@ const ParameterInfo& Parameters::info(const std::string& name) const {
 }
 
 core::Tensor& Parameters::gradients() const {
-  if (gradients_.is_empty()) gradients_ = Tensor::zeros(values_.kernels(), {size_});
+  if (gradients_.is_empty()) {
+    gradients_ = Tensor::zeros(values_.kernels(), {size_}, values_.dtype());
+  }
   return gradients_;
 }
 

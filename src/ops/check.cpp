@@ -14,6 +14,8 @@ const char* dtype_name(core::DType dtype) {
       return "f64";
     case core::DType::i32:
       return "i32";
+    case core::DType::bf16:
+      return "bf16";
   }
   return "unknown";
 }
@@ -38,12 +40,27 @@ void check_shapes(bool fits, const char* op, const char* why,
   throw std::logic_error(message);
 }
 
-void check_floats(const char* op, std::initializer_list<NamedTensor> tensors) {
-  for (const NamedTensor& named : tensors) {
-    if (named.second->is_empty()) continue;
-    check_dtype(op, named, named.second->kernels().dtype());
+void check_floats(const char* op, std::initializer_list<NamedTensor> activations) {
+  const core::Tensor* first = nullptr;
+  for (const NamedTensor& named : activations) {
+    const core::Tensor& tensor = *named.second;
+    if (tensor.is_empty()) continue;
+    if (first == nullptr) first = &tensor;
+    const core::KernelSet& kernels = tensor.kernels();
+    const bool known =
+        first->dtype() == kernels.dtype() || first->dtype() == kernels.parameter_dtype();
+    check_dtype(op, named, known ? first->dtype() : kernels.dtype());
   }
 }
+
+void check_parameters(const char* op, std::initializer_list<NamedTensor> parameters) {
+  for (const NamedTensor& named : parameters) {
+    if (named.second->is_empty()) continue;
+    check_dtype(op, named, named.second->kernels().parameter_dtype());
+  }
+}
+
+core::KernelSet& kernels_for(const core::Tensor& x) { return x.kernels().in(x.dtype()); }
 
 void check_ints(const char* op, std::initializer_list<NamedTensor> tensors) {
   for (const NamedTensor& named : tensors) check_dtype(op, named, core::DType::i32);

@@ -15,8 +15,15 @@ using NamedTensor = std::pair<const char*, const core::Tensor*>;
 void check_shapes(bool fits, const char* op, const char* why,
                   std::initializer_list<NamedTensor> tensors);
 
-/// Throws std::logic_error naming op and tensor unless all hold elements of the kernel set's dtype.
-void check_floats(const char* op, std::initializer_list<NamedTensor> tensors);
+/// Throws std::logic_error naming op and tensor unless all activations (empty ones aside) hold
+/// elements of one type, that of the kernel set's activations or of its parameters.
+void check_floats(const char* op, std::initializer_list<NamedTensor> activations);
+
+/// The same unless all hold elements of the type of the kernel set's parameters.
+void check_parameters(const char* op, std::initializer_list<NamedTensor> parameters);
+
+/// The kernels for activations of the type of `x`, which is not empty.
+core::KernelSet& kernels_for(const core::Tensor& x);
 
 /// The same for tensors that must hold i32.
 void check_ints(const char* op, std::initializer_list<NamedTensor> tensors);

@@ -20,7 +20,7 @@ void dropout_forward(const Dropout& dropout, Tensor& x) {
   check_p(dropout);
   check_floats("dropout", {{"x", &x}});
   check_shapes(!x.is_empty(), "dropout", "x is empty", {{"x", &x}});
-  x.kernels().dropout_forward(
+  kernels_for(x).dropout_forward(
       {x.size(), dropout.p, dropout.seed, dropout.stream, x.data(), x.data()});
 }
 
@@ -28,8 +28,8 @@ Tensor dropout_backward(const Dropout& dropout, const Tensor& dy) {
   check_p(dropout);
   check_floats("dropout backward", {{"dy", &dy}});
   check_shapes(!dy.is_empty(), "dropout backward", "dy is empty", {{"dy", &dy}});
-  Tensor dx = Tensor::empty(dy.kernels(), dy.shape());
-  dy.kernels().dropout_backward(
+  Tensor dx = Tensor::empty(dy.kernels(), dy.shape(), dy.dtype());
+  kernels_for(dy).dropout_backward(
       {dy.size(), dropout.p, dropout.seed, dropout.stream, dy.data(), dx.data()});
   return dx;
 }

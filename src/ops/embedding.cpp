@@ -11,7 +11,7 @@ namespace {
 void check_tables(const char* op, const Tensor& ids, const EmbeddingTables& tables) {
   const auto& [word, position, token_type] = tables;
   check_ints(op, {{"ids", &ids}});
-  check_floats(op, {{"word", &word}, {"position", &position}, {"token_type", &token_type}});
+  check_parameters(op, {{"word", &word}, {"position", &position}, {"token_type", &token_type}});
   check_shapes(
       !ids.is_empty() && !token_type.is_empty() && ids.shape().size() == 2 &&
           word.shape().size() == 2 && position.shape().size() == 2 &&
@@ -42,9 +42,9 @@ void embedding_backward(const Tensor& ids, const Tensor& lengths, const Tensor& 
   check_shapes(lengths.size() == ids.dim(0) && dy.size() == ids.size() * channels,
                "embedding backward", "ids (B,T), lengths (B) and dy (B,T,C) do not fit",
                {{"ids", &ids}, {"lengths", &lengths}, {"dy", &dy}});
-  ids.kernels().embedding_backward({ids.dim(0), ids.dim(1), channels, gradients.word.dim(0),
-                                    ids.ints(), lengths.ints(), dy.data(), gradients.word.data(),
-                                    gradients.position.data(), gradients.token_type.data()});
+  kernels_for(dy).embedding_backward({ids.dim(0), ids.dim(1), channels, gradients.word.dim(0),
+                                      ids.ints(), lengths.ints(), dy.data(), gradients.word.data(),
+                                      gradients.position.data(), gradients.token_type.data()});
 }
 
 }  // namespace dnabird::ops

@@ -6,25 +6,60 @@ namespace dnabird::ops {
 
 using core::Tensor;
 
-Tensor layer_norm_forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
-                          LayerNormSaved* saved) {
-  check_floats("layer_norm", {{"x", &x}, {"gamma", &gamma}, {"beta", &beta}});
+namespace {
+
+void check_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta) {
+  check_floats("layer_norm", {{"x", &x}});
+  check_parameters("layer_norm", {{"gamma", &gamma}, {"beta", &beta}});
   check_shapes(!x.is_empty() && gamma.size() == x.dim(-1) && beta.size() == x.dim(-1), "layer_norm",
                "x (...,C) needs gamma (C) and beta (C)",
                {{"x", &x}, {"gamma", &gamma}, {"beta", &beta}});
-  const std::int64_t rows = row_count(x);
-  LayerNormSaved statistics{Tensor::empty(x.kernels(), {rows}), Tensor::empty(x.kernels(), {rows})};
-  Tensor y = Tensor::empty(x.kernels(), x.shape());
-  x.kernels().layer_norm_forward({rows, x.dim(-1), epsilon, x.data(), gamma.data(), beta.data(),
-                                  y.data(), statistics.mean.data(), statistics.rstd.data()});
+}
+
+LayerNormSaved statistics_for(const Tensor& x) {
+  const core::DType dtype = x.kernels().parameter_dtype();
+  return {Tensor::empty(x.kernels(), {row_count(x)}, dtype),
+          Tensor::empty(x.kernels(), {row_count(x)}, dtype)};
+}
+
+}  // namespace
+
+Tensor layer_norm_forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, double epsilon,
+                          LayerNormSaved* saved) {
+  check_norm(x, gamma, beta);
+  LayerNormSaved statistics = statistics_for(x);
+  Tensor y = Tensor::empty(x.kernels(), x.shape(), x.dtype());
+  kernels_for(x).layer_norm_forward({row_count(x), x.dim(-1), epsilon, x.data(), gamma.data(),
+                                     beta.data(), y.data(), statistics.mean.data(),
+                                     statistics.rstd.data()});
+  if (saved != nullptr) *saved = statistics;
+  return y;
+}
+
+Tensor residual_norm_forward(Tensor& x, const Tensor& residual, const Tensor& gamma,
+                             const Tensor& beta, double epsilon, LayerNormSaved* saved) {
+  check_norm(x, gamma, beta);
+  check_floats("layer_norm", {{"x", &x}, {"residual", &residual}});
+  check_shapes(residual.size() == x.size(), "layer_norm", "x and residual differ",
+               {{"x", &x}, {"residual", &residual}});
+  LayerNormSaved statistics = statistics_for(x);
+  Tensor y = saved ? Tensor::empty(x.kernels(), x.shape(), x.dtype()) : x;
+  kernels_for(x).layer_norm_forward({row_count(x), x.dim(-1), epsilon, x.data(), gamma.data(),
+                                     beta.data(), y.data(), statistics.mean.data(),
+                                     statistics.rstd.data(), residual.data(),
+                                     saved ? x.data() : nullptr});
   if (saved != nullptr) *saved = statistics;
   return y;
 }
 
 Tensor layer_norm_backward(const Tensor& x, const Tensor& gamma, const LayerNormSaved& saved,
                            const Tensor& dy, Tensor dgamma, Tensor dbeta) {
-  check_floats("layer_norm backward",
-               {{"x", &x}, {"gamma", &gamma}, {"dy", &dy}, {"dgamma", &dgamma}, {"dbeta", &dbeta}});
+  check_floats("layer_norm backward", {{"x", &x}, {"dy", &dy}});
+  check_parameters("layer_norm backward", {{"gamma", &gamma},
+                                           {"dgamma", &dgamma},
+                                           {"dbeta", &dbeta},
+                                           {"mean", &saved.mean},
+                                           {"rstd", &saved.rstd}});
   check_shapes(!x.is_empty() && dy.size() == x.size() && gamma.size() == x.dim(-1) &&
                    dgamma.size() == gamma.size() && dbeta.size() == gamma.size(),
                "layer_norm backward", "x and dy (...,C) need gamma, dgamma and dbeta (C)",
@@ -32,10 +67,10 @@ Tensor layer_norm_backward(const Tensor& x, const Tensor& gamma, const LayerNorm
   const std::int64_t rows = row_count(x);
   check_shapes(saved.mean.size() == rows && saved.rstd.size() == rows, "layer_norm backward",
                "statistics are of another x", {{"x", &x}, {"mean", &saved.mean}});
-  Tensor dx = Tensor::empty(x.kernels(), x.shape());
-  x.kernels().layer_norm_backward({rows, x.dim(-1), x.data(), gamma.data(), saved.mean.data(),
-                                   saved.rstd.data(), dy.data(), dx.data(), dgamma.data(),
-                                   dbeta.data()});
+  Tensor dx = Tensor::empty(x.kernels(), x.shape(), x.dtype());
+  kernels_for(x).layer_norm_backward({rows, x.dim(-1), x.data(), gamma.data(), saved.mean.data(),
+                                      saved.rstd.data(), dy.data(), dx.data(), dgamma.data(),
+                                      dbeta.data()});
   return dx;
 }
 

@@ -6,24 +6,25 @@ namespace dnabird::ops {
 
 using core::Tensor;
 
-Tensor linear_forward(const Tensor& x, const Tensor& w, const Tensor& bias) {
-  check_floats("linear", {{"x", &x}, {"w", &w}, {"bias", &bias}});
+namespace {
+
+/// y (...,out) for x (...,in), uninitialised.
+Tensor output_for(const Tensor& x, const Tensor& w, const Tensor& bias) {
+  check_floats("linear", {{"x", &x}});
+  check_parameters("linear", {{"w", &w}, {"bias", &bias}});
   check_shapes(!x.is_empty() && w.shape().size() == 2 && x.dim(-1) == w.dim(1), "linear",
                "x (...,in) does not fit w (out,in)", {{"x", &x}, {"w", &w}});
   check_shapes(bias.is_empty() || bias.size() == w.dim(0), "linear",
                "bias (out) does not fit w (out,in)", {{"bias", &bias}, {"w", &w}});
   core::Shape shape = x.shape();
   shape.back() = w.dim(0);
-  Tensor y = Tensor::empty(x.kernels(), shape);
-  x.kernels().linear_forward(
-      {row_count(x), w.dim(1), w.dim(0), x.data(), w.data(), data_or_null(bias), y.data()});
-  return y;
+  return Tensor::empty(x.kernels(), shape, x.dtype());
 }
 
-Tensor linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, Tensor dw,
-                       Tensor dbias) {
-  check_floats("linear backward",
-               {{"x", &x}, {"w", &w}, {"dy", &dy}, {"dw", &dw}, {"dbias", &dbias}});
+void check_backward(const Tensor& x, const Tensor& w, const Tensor& dy, const Tensor& dw,
+                    const Tensor& dbias) {
+  check_floats("linear backward", {{"x", &x}, {"dy", &dy}});
+  check_parameters("linear backward", {{"w", &w}, {"dw", &dw}, {"dbias", &dbias}});
   check_shapes(!x.is_empty() && w.shape().size() == 2 && x.dim(-1) == w.dim(1) &&
                    row_count(x) == row_count(dy) && dy.dim(-1) == w.dim(0),
                "linear backward", "x (...,in), w (out,in) and dy (...,out) do not fit",
@@ -32,10 +33,57 @@ Tensor linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, Tenso
                {{"dw", &dw}, {"w", &w}});
   check_shapes(dbias.is_empty() || dbias.size() == w.dim(0), "linear backward",
                "dbias (out) does not fit w (out,in)", {{"dbias", &dbias}, {"w", &w}});
-  Tensor dx = Tensor::empty(x.kernels(), x.shape());
-  x.kernels().linear_backward({row_count(x), w.dim(1), w.dim(0), x.data(), w.data(), dy.data(),
-                               dx.data(), data_or_null(dw), data_or_null(dbias)});
+}
+
+kernels::LinearGrad backward_args(const Tensor& x, const Tensor& w, const Tensor& dy, Tensor& dw,
+                                  Tensor& dbias, Tensor& dx) {
+  return {.rows = row_count(x),
+          .in = w.dim(1),
+          .out = w.dim(0),
+          .x = x.data(),
+          .w = w.data(),
+          .dy = dy.data(),
+          .dx = dx.data(),
+          .dw = data_or_null(dw),
+          .dbias = data_or_null(dbias)};
+}
+
+}  // namespace
+
+Tensor linear_forward(const Tensor& x, const Tensor& w, const Tensor& bias) {
+  Tensor y = output_for(x, w, bias);
+  kernels_for(x).linear_forward(
+      {row_count(x), w.dim(1), w.dim(0), x.data(), w.data(), data_or_null(bias), y.data()});
+  return y;
+}
+
+Tensor linear_gelu_forward(const Tensor& x, const Tensor& w, const Tensor& bias, kernels::Gelu gelu,
+                           Tensor* before_gelu) {
+  Tensor y = output_for(x, w, bias);
+  if (before_gelu != nullptr) *before_gelu = Tensor::empty(x.kernels(), y.shape(), x.dtype());
+  kernels_for(x).linear_forward({row_count(x), w.dim(1), w.dim(0), x.data(), w.data(),
+                                 data_or_null(bias), y.data(), gelu,
+                                 before_gelu ? before_gelu->data() : nullptr});
+  return y;
+}
+
+Tensor linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, Tensor dw,
+                       Tensor dbias) {
+  check_backward(x, w, dy, dw, dbias);
+  Tensor dx = Tensor::empty(x.kernels(), x.shape(), x.dtype());
+  kernels_for(x).linear_backward(backward_args(x, w, dy, dw, dbias, dx));
   return dx;
+}
+
+void linear_backward_add(const Tensor& x, const Tensor& w, const Tensor& dy, Tensor dw,
+                         Tensor dbias, Tensor& dx) {
+  check_backward(x, w, dy, dw, dbias);
+  check_floats("linear backward", {{"x", &x}, {"dx", &dx}});
+  check_shapes(dx.size() == x.size(), "linear backward", "dx does not fit x",
+               {{"dx", &dx}, {"x", &x}});
+  kernels::LinearGrad args = backward_args(x, w, dy, dw, dbias, dx);
+  args.dx_start = dx.data();
+  kernels_for(x).linear_backward(args);
 }
 
 }  // namespace dnabird::ops

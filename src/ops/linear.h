@@ -9,9 +9,19 @@ namespace dnabird::ops {
 /// Throws std::logic_error naming the shapes if they do not fit.
 core::Tensor linear_forward(const core::Tensor& x, const core::Tensor& w, const core::Tensor& bias);
 
+/// y (...,out) = gelu(x w^T + bias); `before_gelu` gets x w^T + bias if that is not null (backward
+/// needs it). Throws as linear_forward.
+core::Tensor linear_gelu_forward(const core::Tensor& x, const core::Tensor& w,
+                                 const core::Tensor& bias, kernels::Gelu gelu,
+                                 core::Tensor* before_gelu);
+
 /// Returns dx (...,in) and adds to dw (out,in) and dbias (out); an empty dw or dbias is not wanted.
 /// Throws std::logic_error as above.
 core::Tensor linear_backward(const core::Tensor& x, const core::Tensor& w, const core::Tensor& dy,
                              core::Tensor dw, core::Tensor dbias);
+
+/// The same, but adds to dx, where a residual's gradient lies.
+void linear_backward_add(const core::Tensor& x, const core::Tensor& w, const core::Tensor& dy,
+                         core::Tensor dw, core::Tensor dbias, core::Tensor& dx);
 
 }  // namespace dnabird::ops

@@ -47,11 +47,11 @@ kernels::ElementLossGrad backward_args(const Tensor& predictions, const Tensor& 
 Tensor cross_entropy_forward(const Tensor& logits, const Tensor& labels,
                              const Tensor& class_weights, Tensor* log_sum_exp) {
   check_labels("cross_entropy", logits, labels, class_weights);
-  Tensor losses = Tensor::empty(logits.kernels(), {labels.size()});
-  Tensor lse = Tensor::empty(logits.kernels(), {labels.size()});
-  logits.kernels().cross_entropy_forward({labels.size(), logits.dim(-1), logits.data(),
-                                          labels.ints(), data_or_null(class_weights), losses.data(),
-                                          lse.data()});
+  Tensor losses = Tensor::empty(logits.kernels(), {labels.size()}, logits.dtype());
+  Tensor lse = Tensor::empty(logits.kernels(), {labels.size()}, logits.dtype());
+  kernels_for(logits).cross_entropy_forward({labels.size(), logits.dim(-1), logits.data(),
+                                             labels.ints(), data_or_null(class_weights),
+                                             losses.data(), lse.data()});
   if (log_sum_exp != nullptr) *log_sum_exp = lse;
   return losses;
 }
@@ -63,18 +63,18 @@ Tensor cross_entropy_backward(const Tensor& logits, const Tensor& labels,
   check_shapes(log_sum_exp.size() == labels.size(), "cross_entropy backward",
                "logits (R,K) need log_sum_exp (R)",
                {{"logits", &logits}, {"log_sum_exp", &log_sum_exp}});
-  Tensor dlogits = Tensor::empty(logits.kernels(), logits.shape());
-  logits.kernels().cross_entropy_backward({labels.size(), logits.dim(-1), scale, logits.data(),
-                                           labels.ints(), data_or_null(class_weights),
-                                           log_sum_exp.data(), dlogits.data()});
+  Tensor dlogits = Tensor::empty(logits.kernels(), logits.shape(), logits.dtype());
+  kernels_for(logits).cross_entropy_backward({labels.size(), logits.dim(-1), scale, logits.data(),
+                                              labels.ints(), data_or_null(class_weights),
+                                              log_sum_exp.data(), dlogits.data()});
   return dlogits;
 }
 
 Tensor binary_cross_entropy_forward(const Tensor& logits, const Tensor& truth,
                                     const Tensor& positive_weights) {
   check_truth("binary_cross_entropy", logits, truth, positive_weights);
-  Tensor losses = Tensor::empty(logits.kernels(), logits.shape());
-  logits.kernels().binary_cross_entropy_forward(
+  Tensor losses = Tensor::empty(logits.kernels(), logits.shape(), logits.dtype());
+  kernels_for(logits).binary_cross_entropy_forward(
       forward_args(logits, truth, positive_weights, losses));
   return losses;
 }
@@ -82,8 +82,8 @@ Tensor binary_cross_entropy_forward(const Tensor& logits, const Tensor& truth,
 Tensor binary_cross_entropy_backward(const Tensor& logits, const Tensor& truth,
                                      const Tensor& positive_weights, double scale) {
   check_truth("binary_cross_entropy backward", logits, truth, positive_weights);
-  Tensor dlogits = Tensor::empty(logits.kernels(), logits.shape());
-  logits.kernels().binary_cross_entropy_backward(
+  Tensor dlogits = Tensor::empty(logits.kernels(), logits.shape(), logits.dtype());
+  kernels_for(logits).binary_cross_entropy_backward(
       backward_args(logits, truth, positive_weights, scale, dlogits));
   return dlogits;
 }
@@ -91,18 +91,20 @@ Tensor binary_cross_entropy_backward(const Tensor& logits, const Tensor& truth,
 Tensor squared_error_forward(const Tensor& predictions, const Tensor& truth,
                              const Tensor& target_weights) {
   check_truth("squared_error", predictions, truth, target_weights);
-  Tensor losses = Tensor::empty(predictions.kernels(), predictions.shape());
-  predictions.kernels().squared_error_forward(
-      forward_args(predictions, truth, target_weights, losses));
+  Tensor losses = Tensor::empty(predictions.kernels(), predictions.shape(), predictions.dtype());
+  kernels_for(predictions)
+      .squared_error_forward(forward_args(predictions, truth, target_weights, losses));
   return losses;
 }
 
 Tensor squared_error_backward(const Tensor& predictions, const Tensor& truth,
                               const Tensor& target_weights, double scale) {
   check_truth("squared_error backward", predictions, truth, target_weights);
-  Tensor dpredictions = Tensor::empty(predictions.kernels(), predictions.shape());
-  predictions.kernels().squared_error_backward(
-      backward_args(predictions, truth, target_weights, scale, dpredictions));
+  Tensor dpredictions =
+      Tensor::empty(predictions.kernels(), predictions.shape(), predictions.dtype());
+  kernels_for(predictions)
+      .squared_error_backward(
+          backward_args(predictions, truth, target_weights, scale, dpredictions));
   return dpredictions;
 }
 

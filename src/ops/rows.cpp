@@ -6,24 +6,41 @@ namespace dnabird::ops {
 
 using core::Tensor;
 
-Tensor gather_rows(const Tensor& x, const Tensor& index) {
-  check_floats("gather_rows", {{"x", &x}});
-  check_ints("gather_rows", {{"index", &index}});
-  check_shapes(!x.is_empty() && index.shape().size() == 1 && !index.is_empty(), "gather_rows",
+namespace {
+
+void check_rows(const char* op, const Tensor& x, const Tensor& index) {
+  check_floats(op, {{"x", &x}});
+  check_ints(op, {{"index", &index}});
+  check_shapes(!x.is_empty() && index.shape().size() == 1 && !index.is_empty(), op,
                "x (...,C) needs index (M), M > 0", {{"x", &x}, {"index", &index}});
-  Tensor y = Tensor::empty(x.kernels(), {index.size(), x.dim(-1)});
-  x.kernels().gather_rows(index.size(), x.dim(-1), index.ints(), x.data(), y.data());
+}
+
+}  // namespace
+
+Tensor copy_rows(const Tensor& x, const Tensor& index) {
+  check_rows("copy_rows", x, index);
+  Tensor y = Tensor::empty(x.kernels(), {index.size(), x.dim(-1)}, x.dtype());
+  const auto bytes = static_cast<std::int64_t>(kernels::size_of(x.dtype()));
+  x.kernels().copy_rows(index.size(), x.dim(-1) * bytes, index.ints(), x.data(), y.data());
+  return y;
+}
+
+Tensor gather_rows(const Tensor& x, const Tensor& index) {
+  check_rows("gather_rows", x, index);
+  Tensor y = Tensor::empty(x.kernels(), {index.size(), x.dim(-1)}, x.kernels().parameter_dtype());
+  kernels_for(x).gather_rows(index.size(), x.dim(-1), index.ints(), x.data(), y.data());
   return y;
 }
 
 void scatter_add_rows(const Tensor& dy, const Tensor& index, Tensor& dx) {
-  check_floats("scatter_add_rows", {{"dy", &dy}, {"dx", &dx}});
+  check_floats("scatter_add_rows", {{"dx", &dx}});
+  check_parameters("scatter_add_rows", {{"dy", &dy}});
   check_ints("scatter_add_rows", {{"index", &index}});
   check_shapes(
       !dy.is_empty() && !dx.is_empty() && dy.dim(-1) == dx.dim(-1) && row_count(dy) == index.size(),
       "scatter_add_rows", "dy (M,C), index (M) and dx (...,C) do not fit",
       {{"dy", &dy}, {"index", &index}, {"dx", &dx}});
-  dx.kernels().scatter_add_rows(index.size(), dx.dim(-1), index.ints(), dy.data(), dx.data());
+  kernels_for(dx).scatter_add_rows(index.size(), dx.dim(-1), index.ints(), dy.data(), dx.data());
 }
 
 Tensor mean_rows(const Tensor& x, const Tensor& begin, const Tensor& end) {
@@ -32,8 +49,9 @@ Tensor mean_rows(const Tensor& x, const Tensor& begin, const Tensor& end) {
   check_shapes(x.shape().size() == 3 && begin.size() == x.dim(0) && end.size() == x.dim(0),
                "mean_rows", "x (B,T,C) needs begin and end (B)",
                {{"x", &x}, {"begin", &begin}, {"end", &end}});
-  Tensor y = Tensor::empty(x.kernels(), {x.dim(0), x.dim(2)});
-  x.kernels().mean_rows(x.dim(0), x.dim(1), x.dim(2), begin.ints(), end.ints(), x.data(), y.data());
+  Tensor y = Tensor::empty(x.kernels(), {x.dim(0), x.dim(2)}, x.kernels().parameter_dtype());
+  kernels_for(x).mean_rows(x.dim(0), x.dim(1), x.dim(2), begin.ints(), end.ints(), x.data(),
+                           y.data());
   return y;
 }
 

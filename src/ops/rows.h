@@ -5,8 +5,11 @@
 
 namespace dnabird::ops {
 
-/// y (M,C) = x[index], for x seen as (R,C) by its last axis and index (M) i32. The caller ensures
-/// that every index lies in [0, R). Throws std::logic_error if M is 0.
+/// y (M,C) = x[index], for x seen as (R,C) by its last axis and index (M) i32, of the type of x.
+/// The caller ensures that every index lies in [0, R). Throws std::logic_error if M is 0.
+core::Tensor copy_rows(const core::Tensor& x, const core::Tensor& index);
+
+/// The same of the type of the kernel set's parameters, for heads.
 core::Tensor gather_rows(const core::Tensor& x, const core::Tensor& index);
 
 /// dx[index[m]] += dy[m], for dx seen as (R,C), in the order of m.

@@ -21,8 +21,8 @@ AdamW::AdamW(model::Parameters& parameters, const AdamWOptions& options)
     }
   }
   core::KernelSet& kernels = parameters.values().kernels();
-  first_moment_ = Tensor::zeros(kernels, {parameters.size()});
-  second_moment_ = Tensor::zeros(kernels, {parameters.size()});
+  first_moment_ = Tensor::zeros(kernels, {parameters.size()}, kernels.parameter_dtype());
+  second_moment_ = Tensor::zeros(kernels, {parameters.size()}, kernels.parameter_dtype());
 }
 
 void AdamW::update(std::int64_t step, double learning_rate, double gradient_scale) {

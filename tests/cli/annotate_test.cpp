@@ -53,7 +53,7 @@ class Annotate : public testing::Test {
 };
 
 TEST_F(Annotate, SmallGenomeGivesTheStoredPeaks) {
-  const ProcessResult result = run({kData + "/small.fa.gz"});
+  const ProcessResult result = run({kData + "/small.fa.gz", "--precision", "f32"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_TRUE(support::matches_golden(result.out, "annotate_small.bed", 1e-4));
   EXPECT_THAT(result.err, HasSubstr("1 contigs, 50,000 bases, 3,114 windows: 3,114 scored on both "
@@ -65,7 +65,8 @@ TEST_F(Annotate, SmallGenomeGivesTheStoredPeaks) {
 TEST_F(Annotate, SaysWhatMadeIt) {
   const std::string out = run({kData + "/small.fa.gz", "--stride", "100", "-q"}).out;
   EXPECT_THAT(out, testing::StartsWith("#dnabird=0."));
-  EXPECT_THAT(out, testing::ContainsRegex("\n#model=tiny sha256=[0-9a-f]+\n#seed=1\n"));
+  EXPECT_THAT(
+      out, testing::ContainsRegex("\n#model=tiny sha256=[0-9a-f]+ precision=b?f[0-9]+\n#seed=1\n"));
   EXPECT_THAT(out, HasSubstr("\n#window=200 tss_offset=166 stride=100 threshold=0.6\n"));
   EXPECT_THAT(out, HasSubstr("small.fa.gz --stride 100 -q\n"));
 }

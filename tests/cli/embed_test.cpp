@@ -155,7 +155,8 @@ TEST_F(Embed, TokensHoldWhatIsPooled) {
       EXPECT_NEAR(mean.row(row)[c], sum / static_cast<double>(n - 2), 1e-5);
     }
   }
-  EXPECT_THAT(file.metadata.at("model"), testing::MatchesRegex("tiny sha256=[0-9a-f]{64}"));
+  EXPECT_THAT(file.metadata.at("model"),
+              testing::MatchesRegex("tiny sha256=[0-9a-f]{64} precision=b?f[0-9]+"));
   EXPECT_THAT(file.metadata.at("command"), HasSubstr("dnabird embed"));
 }
 
@@ -184,7 +185,7 @@ TEST_F(Embed, ReadsFastqCsvAndStandardInput) {
   EXPECT_EQ(rows_of(piped.out), table({folder_ / "in.fa"}));
   EXPECT_THAT(piped.err, testing::MatchesRegex(
                              "dnabird: 8 sequences, 833 bases, 833 tokens: 16 numbers each, of "
-                             "model tiny sha256=[0-9a-f]+\n"));
+                             "model tiny sha256=[0-9a-f]+ precision=b?f[0-9]+\n"));
   EXPECT_THAT(piped.out, testing::StartsWith("#dnabird=0."));
   EXPECT_THAT(piped.out, HasSubstr("\n#pool=mean\ns0\t"));
   EXPECT_EQ(array({folder_ / "in.fa", folder_ / "in.csv"}).rows, 16) << "several files";

@@ -82,8 +82,9 @@ class EvaluateSequences : public testing::Test {
 
 TEST_F(EvaluateSequences, FiguresOfTheSmallModelAreTheStoredOnes) {
   write_text(folder_ / "train.csv", labelled_csv(60, 2));
-  const ProcessResult result = run({"--data", folder_ / "dev.csv", "--baselines", "--train",
-                                    folder_ / "train.csv", "--resamples", "50"});
+  const ProcessResult result =
+      run({"--data", folder_ / "dev.csv", "--baselines", "--train", folder_ / "train.csv",
+           "--resamples", "50", "--precision", "f32"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.err, "");
   EXPECT_TRUE(support::matches_golden(result.out, "evaluate_data.tsv", 2e-3));
@@ -95,7 +96,7 @@ TEST_F(EvaluateSequences, SaysWhatMadeIt) {
   EXPECT_THAT(out, testing::StartsWith("#dnabird=0."));
   EXPECT_THAT(out, HasSubstr("\n#command=dnabird evaluate -m "));
   EXPECT_THAT(out, HasSubstr("\n#seed=5 resamples=0\n"));
-  EXPECT_THAT(out, testing::ContainsRegex("\n#model=tiny sha256=[0-9a-f]+\n"));
+  EXPECT_THAT(out, testing::ContainsRegex("\n#model=tiny sha256=[0-9a-f]+ precision=b?f[0-9]+\n"));
   EXPECT_THAT(out, HasSubstr("dev.csv sequences=90\n"));
   EXPECT_THAT(out, HasSubstr("\nmodel\tgroup\ttarget\tmetric\tvalue\tci_low\tci_high\tn\n"));
 }

@@ -91,9 +91,9 @@ TEST_F(EvaluateVariants, FiguresOfScoredAllelesByHand) {
 }
 
 TEST_F(EvaluateVariants, SmallGenomeGivesTheStoredFigures) {
-  const ProcessResult result =
-      run({"--variants", kData + "/small.vcf.gz", "--truth", "INFO/AF", "-f",
-           kData + "/small.fa.gz", "--positive-threshold", "0.01", "--resamples", "20"});
+  const ProcessResult result = run({"--variants", kData + "/small.vcf.gz", "--truth", "INFO/AF",
+                                    "-f", kData + "/small.fa.gz", "--positive-threshold", "0.01",
+                                    "--resamples", "20", "--precision", "f32"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_TRUE(support::matches_golden(result.out, "evaluate_variants.tsv", 5e-3));
   EXPECT_THAT(result.out, HasSubstr("\n#model=tiny sha256="));

@@ -22,6 +22,12 @@ bool is_in_part(long position) {
 
 class ScoreGolden : public support::ScoreCli {
  protected:
+  /// The stored numbers are of f32, which every processor computes.
+  static ProcessResult score(std::vector<std::string> words,
+                             const support::ProcessOptions& options = {}) {
+    words.insert(words.end(), {"--precision", "f32"});
+    return ScoreCli::score(words, options);
+  }
   static std::vector<std::string> golden() {
     const std::string path = test_data("../golden/score/small.tiny.tsv");
     return split_text(read_text(path), '\n');

@@ -65,7 +65,8 @@ TEST_F(ScoreRecords, TheHeaderSaysWhatMadeIt) {
   EXPECT_THAT(result.out, HasSubstr("\n##dnabirdVersion=0."));
   EXPECT_THAT(result.out,
               testing::ContainsRegex("\n##dnabirdCommand=.*dnabird score -m .*/tiny -f "));
-  EXPECT_THAT(result.out, testing::ContainsRegex("\n##dnabirdModel=tiny sha256=[0-9a-f]+\n"));
+  EXPECT_THAT(result.out, testing::ContainsRegex(
+                              "\n##dnabirdModel=tiny sha256=[0-9a-f]+ precision=b?f[0-9]+\n"));
   EXPECT_THAT(result.out, HasSubstr("\n##dnabirdSeed=7\n"));
   for (const char* tag : {"LLR", "PROM", "DIST"}) {
     EXPECT_THAT(result.out, HasSubstr(std::string("\n##INFO=<ID=DNABIRD_") + tag +

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "support/errors.h"
 
 namespace dnabird::core {
@@ -9,14 +11,26 @@ namespace {
 
 using support::throws_usage_error;
 
-TEST(Device, AutoIsTheCpuInSinglePrecision) {
+TEST(Device, AutoIsTheCpuInTheFastestThatItHas) {
   for (const char* name : {"auto", "cpu"}) {
-    for (const char* precision : {"auto", "f32"}) {
-      const auto kernels = open_device(name, precision, 1);
-      EXPECT_EQ(kernels->name(), "cpu");
-      EXPECT_EQ(kernels->dtype(), kernels::DType::f32);
-    }
+    EXPECT_EQ(open_device(name, "f32", 1)->name(), "cpu");
+    EXPECT_EQ(open_device(name, "f32", 1)->dtype(), kernels::DType::f32);
+    EXPECT_EQ(open_device(name, "auto", 1)->dtype(),
+              kernels::has_bf16("cpu") ? kernels::DType::bf16 : kernels::DType::f32);
   }
+}
+
+TEST(Device, Bf16IsRefusedWhereTheProcessorHasNone) {
+  if (kernels::has_bf16("cpu")) {
+    const auto kernels = open_device("cpu", "bf16", 1);
+    EXPECT_EQ(kernels->dtype(), kernels::DType::bf16);
+    EXPECT_EQ(kernels->parameter_dtype(), kernels::DType::f32);
+  }
+  setenv("DNABIRD_ISA", "baseline", 1);
+  EXPECT_THAT([] { open_device("cpu", "bf16", 1); },
+              throws_usage_error("--precision bf16", "take --precision f32"));
+  EXPECT_EQ(open_device("cpu", "auto", 1)->dtype(), kernels::DType::f32);
+  unsetenv("DNABIRD_ISA");
 }
 
 TEST(Device, ReferenceIsInDouble) {
@@ -33,7 +47,6 @@ TEST(Device, RefusesWhatIsNotThere) {
   // The oracle of tests is no device of the command line.
   EXPECT_THAT(open("reference", "auto", 0), throws_usage_error("--device reference"));
   EXPECT_THAT(open("cuda:x", "auto", 0), throws_usage_error("--device cuda:x"));
-  EXPECT_THAT(open("cpu", "bf16", 0), throws_usage_error("--precision bf16"));
   EXPECT_THAT(open("cpu", "f64", 0), throws_usage_error("--precision f64", "auto, f32 or bf16"));
   EXPECT_THAT(open("cpu", "auto", -1), throws_usage_error("--threads"));
   EXPECT_THAT(open("cpu", "auto", 1025), throws_usage_error("--threads: 1025", "1024"));

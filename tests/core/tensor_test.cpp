@@ -16,7 +16,7 @@ using ::testing::ElementsAre;
 class TensorTest : public ::testing::TestWithParam<const char*> {
  protected:
   TensorTest()
-      : kernels_(std::string(GetParam()) == "cpu" ? open_device("cpu", "auto", 1)
+      : kernels_(std::string(GetParam()) == "cpu" ? open_device("cpu", "f32", 1)
                                                   : open_reference()) {}
   Tensor of(const Shape& shape, const std::vector<double>& values) {
     return Tensor::from_host(*kernels_, shape, std::span<const double>(values));

@@ -128,11 +128,10 @@ class OursInTheirs(Interop):
         self.assertEqual([int(token) for token in ours], tokenizer(" ".join(words))["input_ids"])
 
     def test_embeddings(self):
-        dnabird("embed", "-m", "base", "train.csv", "-q", "--pool", "tokens", "-o",
-                "tokens.safetensors", folder=self.folder)
+        embed = ("embed", "--precision", "f32", "-m", "base", "train.csv", "-q")
+        dnabird(*embed, "--pool", "tokens", "-o", "tokens.safetensors", folder=self.folder)
         for pool in ("mean", "cls"):
-            dnabird("embed", "-m", "base", "train.csv", "-q", "--pool", pool, "-o", f"{pool}.npy",
-                    folder=self.folder)
+            dnabird(*embed, "--pool", pool, "-o", f"{pool}.npy", folder=self.folder)
         lines = dnabird("tokenize", "-m", "base", "train.csv", "-q", folder=self.folder)
         ids = {}
         for line in lines.splitlines():
@@ -253,8 +252,8 @@ class TheirsInOurs(Interop):
                             folder=self.folder).splitlines():
             name, _, *tokens = line.split()
             self.assertEqual([int(token) for token in tokens], list(ids[name]), name)
-        dnabird("embed", "-m", "gena", "bases.fa", "-q", "--pool", "tokens", "-o",
-                "bases.safetensors", folder=self.folder)
+        dnabird("embed", "--precision", "f32", "-m", "gena", "bases.fa", "-q", "--pool", "tokens",
+                "-o", "bases.safetensors", folder=self.folder)
         ours = our_outputs(self.path("gena"), ids, self.folder)
         theirs = their_outputs(transformers.BigBirdForMaskedLM, self.path("gena"), ids)
         hidden = {name: theirs[name]["hidden"] for name in ids}

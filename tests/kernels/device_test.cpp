@@ -13,8 +13,6 @@
 namespace dnabird::test {
 namespace {
 
-constexpr double kTolerance = 1e-5;
-
 using DeviceAndOps = std::tuple<std::string, OpFamily>;
 
 class Device : public ::testing::TestWithParam<DeviceAndOps> {
@@ -26,7 +24,22 @@ class Device : public ::testing::TestWithParam<DeviceAndOps> {
     two_threads_ = open_device(std::get<0>(GetParam()), 2, &why_not);
     if (!two_threads_) GTEST_SKIP() << why_not;
   }
-  std::vector<Op> ops() const { return std::get<1>(GetParam()).ops(); }
+  /// For bf16 with inputs that are bf16, so that both sides get the same numbers.
+  std::vector<Op> ops() const {
+    std::vector<Op> all = std::get<1>(GetParam()).ops();
+    if (std::get<0>(GetParam()) != kBf16) return all;
+    for (Op& op : all) {
+      for (auto& [name, values] : op.inputs) {
+        for (double& value : values) {
+          kernels::Bf16 rounded;
+          kernels::assign(rounded, static_cast<float>(value));
+          value = kernels::to_float(rounded);
+        }
+      }
+    }
+    return all;
+  }
+  double tolerance() const { return kernel_tolerance(std::get<0>(GetParam())); }
 
   /// What forward leaves for backward, as floats, so that both sides get the same numbers.
   Arrays saved(const Op& op) {
@@ -37,15 +50,15 @@ class Device : public ::testing::TestWithParam<DeviceAndOps> {
     return arrays;
   }
 
+  void expect_close(const Arrays& actual, const Arrays& expected, const std::string& what) {
+    ASSERT_EQ(actual.size(), expected.size()) << what;
+    for (const auto& [name, values] : expected) {
+      EXPECT_TRUE(close(actual.at(name), values, tolerance())) << what << ": " << name;
+    }
+  }
+
   std::unique_ptr<kernels::KernelSet> reference_, one_thread_, two_threads_;
 };
-
-void expect_close(const Arrays& actual, const Arrays& expected, const std::string& what) {
-  ASSERT_EQ(actual.size(), expected.size()) << what;
-  for (const auto& [name, values] : expected) {
-    EXPECT_TRUE(close(actual.at(name), values, kTolerance)) << what << ": " << name;
-  }
-}
 
 void expect_same_bits(const Arrays& actual, const Arrays& expected, const std::string& what) {
   ASSERT_EQ(actual.size(), expected.size()) << what;
@@ -104,6 +117,11 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Combine(kDevices, ::testing::ValuesIn(device_families_without_backward())),
     device_and_family);
 
+INSTANTIATE_TEST_SUITE_P(KernelsInBf16, Device,
+                         ::testing::Combine(::testing::Values(kBf16),
+                                            ::testing::ValuesIn(families_of_activations())),
+                         device_and_family);
+
 /// Ops that have a backward.
 class DeviceBackward : public Device {
  protected:
@@ -149,7 +167,7 @@ TEST_P(DeviceBackward, gives_each_gradient_alone) {
         if (name != wanted) request.unwanted.insert(name);
       }
       const Arrays alone = gradients(*two_threads_, op, request);
-      EXPECT_TRUE(close(alone.at(wanted), values, kTolerance)) << op.name << ": " << wanted;
+      EXPECT_TRUE(close(alone.at(wanted), values, tolerance())) << op.name << ": " << wanted;
     }
   }
 }
@@ -175,6 +193,10 @@ TEST_P(DeviceBackward, gives_a_row_the_same_bytes_alone_and_among_others) {
   }
 }
 
+INSTANTIATE_TEST_SUITE_P(KernelsInBf16, DeviceBackward,
+                         ::testing::Combine(::testing::Values(kBf16),
+                                            ::testing::ValuesIn(families_of_activations())),
+                         device_and_family);
 INSTANTIATE_TEST_SUITE_P(Kernels, DeviceBackward,
                          ::testing::Combine(kDevices,
                                             ::testing::ValuesIn(device_families_with_backward())),

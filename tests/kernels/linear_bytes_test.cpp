@@ -40,11 +40,13 @@ class LinearBytes : public DeviceTest {
   /// y, dx, dw and dbias of the first `rows` rows.
   static Arrays run(kernels::KernelSet& kernels, const Layer& l, std::int64_t rows) {
     Workspace w(kernels);
-    const void *x = w.in(first(l.x, rows * l.in)), *weight = w.in(l.w);
-    kernels.linear_forward({rows, l.in, l.out, x, weight, w.in(l.bias), w.out("y", rows * l.out)});
+    const void *x = w.in(first(l.x, rows * l.in)), *weight = w.parameter(l.w);
+    kernels.linear_forward(
+        {rows, l.in, l.out, x, weight, w.parameter(l.bias), w.out("y", rows * l.out)});
     kernels.linear_backward({rows, l.in, l.out, x, weight, w.in(first(l.dy, rows * l.out)),
-                             w.out("dx", rows * l.in), w.inout("dw", Values(l.w.size(), 0.5)),
-                             w.inout("dbias", Values(l.out, 0.5))});
+                             w.out("dx", rows * l.in),
+                             w.parameter_inout("dw", Values(l.w.size(), 0.5)),
+                             w.parameter_inout("dbias", Values(l.out, 0.5))});
     return w.results();
   }
 
@@ -97,6 +99,8 @@ TEST_P(LinearBytes, nothing_depends_on_threads) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, LinearBytes, kDevices,
+                         [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(KernelsInBf16, LinearBytes, ::testing::Values(kBf16),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

@@ -47,7 +47,8 @@ class AskedIsa {
 
 TEST(Select, cpu_takes_the_instruction_set_that_the_environment_names) {
   const AskedIsa baseline("baseline");
-  EXPECT_EQ(kernels::make_kernel_set("cpu", DType::f32, 3)->description(), "baseline, 3 threads");
+  EXPECT_EQ(kernels::make_kernel_set("cpu", DType::f32, 3)->description(),
+            "baseline, f32, 3 threads");
 }
 
 TEST(Select, cpu_refuses_an_instruction_set_that_is_none) {

@@ -50,6 +50,31 @@ TEST_P(HandValues, linear_multiplies_rows_with_rows_of_the_weight) {
   EXPECT_TRUE(close(w.results().at("y"), Values{11, 22, 29, 13, 24, 29}, kTolerance));
 }
 
+TEST_P(HandValues, linear_backward_adds_to_a_residual_gradient) {
+  Workspace w(*kernels_);
+  const void *x = w.in({1, 2}), *weight = w.in({1, 0, 0, 1, 1, -1}), *dy = w.in({1, 2, 4});
+  kernels_->linear_backward(
+      {1, 2, 3, x, weight, dy, w.out("beside", 2), nullptr, nullptr, w.in({100, 200})});
+  void* gradient = w.inout("in_place", {100, 200});
+  kernels_->linear_backward({1, 2, 3, x, weight, dy, gradient, nullptr, nullptr, gradient});
+  EXPECT_EQ(w.results().at("beside"), (Values{105, 198}));
+  EXPECT_EQ(w.results().at("in_place"), (Values{105, 198}));
+}
+
+TEST_P(HandValues, layer_norm_of_a_sum_in_either_place) {
+  Workspace w(*kernels_);
+  const void *residual = w.in({0, 1}), *gamma = w.in({2, 2}), *beta = w.in({10, 20});
+  void *kept = w.inout("kept", {1, 2}), *used = w.inout("used", {1, 2});
+  void *mean = w.out("mean", 1), *rstd = w.out("rstd", 1);
+  kernels_->layer_norm_forward(
+      {1, 2, 0.0, kept, gamma, beta, w.out("y", 2), mean, rstd, residual, kept});
+  kernels_->layer_norm_forward({1, 2, 0.0, used, gamma, beta, used, mean, rstd, residual, nullptr});
+  const Arrays results = w.results();
+  EXPECT_EQ(results.at("kept"), (Values{1, 3}));
+  EXPECT_TRUE(close(results.at("y"), Values{8, 22}, kTolerance));
+  EXPECT_TRUE(same_bits(results.at("used"), results.at("y")));
+}
+
 TEST_P(HandValues, gelu_in_both_forms) {
   const Values x{-20, -3, -1, 0, 0.5, 1, 3, 20};
   Workspace w(*kernels_);

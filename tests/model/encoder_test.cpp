@@ -89,12 +89,15 @@ TEST(Encoder, AllRandomBlocksMakeItDense) {
   EXPECT_TRUE(close(encode(all, sequences)[0], encode(dense, sequences)[0], 1e-12));
 }
 
-TEST(Encoder, BytesHangOnNeitherThreadsNorNeighbours) {
+/// In f32, and in the device's fastest precision.
+class Bytes : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Bytes, HangOnNeitherThreadsNorNeighbours) {
   // All of 9 blocks of 16: sparse.
   const Sequences sequences = random_sequences({144, 130, 129, 141, 144, 137, 135, 133});
   std::vector<std::vector<double>> alone;
   for (const int threads : {1, 2, 3}) {
-    const auto kernels = core::open_device("cpu", "auto", threads);
+    const auto kernels = core::open_device("cpu", GetParam(), threads);
     model::Model model(*kernels, encoder_config());
     randomize(model, 4);
     if (alone.empty()) {
@@ -115,10 +118,10 @@ TEST(Encoder, BytesHangOnNeitherThreadsNorNeighbours) {
   }
 }
 
-TEST(Encoder, GradientBytesDoNotHangOnThreads) {
+TEST_P(Bytes, OfGradientsDoNotHangOnThreads) {
   std::vector<double> first;
   for (const int threads : {1, 2, 3}) {
-    const auto kernels = core::open_device("cpu", "auto", threads);
+    const auto kernels = core::open_device("cpu", GetParam(), threads);
     TrainingCase training(*kernels, encoder_config(), {144, 130, 129});
     training.backward();
     const std::vector<double> gradients = training.model().parameters().gradients().to_doubles();
@@ -127,8 +130,8 @@ TEST(Encoder, GradientBytesDoNotHangOnThreads) {
   }
 }
 
-TEST(Encoder, HeadOutputsHangOnNoNeighbour) {
-  const auto kernels = core::open_device("cpu", "auto", 2);
+TEST_P(Bytes, OfHeadsHangOnNoNeighbour) {
+  const auto kernels = core::open_device("cpu", GetParam(), 2);
   model::Model model(*kernels, encoder_config());
   randomize(model, 4);
   const Sequences sequences = random_sequences({144, 130, 133});
@@ -150,9 +153,9 @@ TEST(Encoder, HeadOutputsHangOnNoNeighbour) {
 }
 
 TEST(Encoder, RowsAreThoseOfAll) {
-  for (const bool is_reference : {true, false}) {
+  for (const std::string precision : {"reference", "f32", "auto"}) {
     const auto kernels =
-        is_reference ? core::open_reference() : core::open_device("cpu", "auto", 2);
+        precision == "reference" ? core::open_reference() : core::open_device("cpu", precision, 2);
     model::Model model(*kernels, encoder_config());
     randomize(model, 4);
     const Sequences sequences = random_sequences({144, 130, 133});
@@ -175,6 +178,9 @@ TEST(Encoder, RowsAreThoseOfAll) {
                           model.head_output(hidden).to_doubles()));
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Encoder, Bytes, ::testing::Values("f32", "auto"),
+                         [](const auto& info) { return std::string(info.param); });
 
 TEST(Encoder, PoolIsTheMeanOverKmerTokens) {
   const auto kernels = core::open_reference();

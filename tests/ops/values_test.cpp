@@ -29,7 +29,7 @@ const double kNaN = std::numeric_limits<double>::quiet_NaN();
 class OpValues : public ::testing::TestWithParam<const char*> {
  protected:
   OpValues()
-      : kernels_(std::string(GetParam()) == "cpu" ? core::open_device("cpu", "auto", 2)
+      : kernels_(std::string(GetParam()) == "cpu" ? core::open_device("cpu", "f32", 2)
                                                   : core::open_reference()) {}
   Tensor x(const Shape& shape, const Values& values) {
     return Tensor::from_host(*kernels_, shape, std::span<const double>(values));
@@ -129,6 +129,7 @@ TEST_P(OpValues, Dropout) {
 TEST_P(OpValues, Rows) {
   const Tensor at = x({2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
   expect(gather_rows(at, ints({3}, {3, 0, 3})), {3, 2}, {7, 8, 1, 2, 7, 8});
+  expect(copy_rows(at, ints({3}, {3, 0, 3})), {3, 2}, {7, 8, 1, 2, 7, 8});
   Tensor dx = x({2, 2, 2}, Values(8, 1.0));
   scatter_add_rows(x({3, 2}, {1, 2, 3, 4, 10, 20}), ints({3}, {3, 0, 3}), dx);
   expect(dx, {2, 2, 2}, {4, 5, 1, 1, 1, 1, 12, 23});

@@ -42,16 +42,17 @@ inline Op attention_op(const AttentionShape& s, const BlockLists& lists,
                                place_pattern(w, lists), w.ints(o.indices.at("lengths")),
                                w.in(o.inputs.at("qkv")),
                                w.out("y", o.rows * s.tokens * s.heads * s.head_size),
-                               w.out("log_sum_exp", o.rows * s.heads * s.tokens)});
+                               w.parameter_out("log_sum_exp", o.rows * s.heads * s.tokens)});
     return w.results();
   };
   op.backward = [s, lists](KernelSet& k, const Op& o, const Arrays& saved,
                            const GradientRequest& g) {
     Workspace w(k, g.offset);
-    k.block_attention_backward(
-        {o.rows, s.tokens, s.heads, s.head_size, attention_scale(s), place_pattern(w, lists),
-         w.ints(o.indices.at("lengths")), w.in(o.inputs.at("qkv")), w.in(saved.at("y")),
-         w.in(saved.at("log_sum_exp")), w.in(o.inputs.at("dy")), gradient_out(w, o, "qkv", g)});
+    k.block_attention_backward({o.rows, s.tokens, s.heads, s.head_size, attention_scale(s),
+                                place_pattern(w, lists), w.ints(o.indices.at("lengths")),
+                                w.in(o.inputs.at("qkv")), w.in(saved.at("y")),
+                                w.parameter(saved.at("log_sum_exp")), w.in(o.inputs.at("dy")),
+                                gradient_out(w, o, "qkv", g)});
     return w.results();
   };
   return op;

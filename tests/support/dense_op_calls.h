@@ -49,8 +49,8 @@ inline Op embedding_op(const EmbeddingShape& s) {
   op.forward = [s](KernelSet& k, const Op& o, std::int64_t offset) {
     Workspace w(k, offset);
     k.embedding_forward({o.rows, s.tokens, s.channels, s.vocabulary, w.ints(o.indices.at("ids")),
-                         w.in(o.inputs.at("word")), w.in(o.inputs.at("position")),
-                         w.in(o.inputs.at("token_type")),
+                         w.parameter(o.inputs.at("word")), w.parameter(o.inputs.at("position")),
+                         w.parameter(o.inputs.at("token_type")),
                          w.out("y", o.rows * s.tokens * s.channels)});
     return w.results();
   };
@@ -85,17 +85,47 @@ inline Op layer_norm_op(std::int64_t rows, std::int64_t channels) {
   op.forward = [channels](KernelSet& k, const Op& o, std::int64_t offset) {
     Workspace w(k, offset);
     k.layer_norm_forward({o.rows, channels, 1e-12, w.in(o.inputs.at("x")),
-                          w.in(o.inputs.at("gamma")), w.in(o.inputs.at("beta")),
-                          w.out("y", o.rows * channels), w.out("mean", o.rows),
-                          w.out("rstd", o.rows)});
+                          w.parameter(o.inputs.at("gamma")), w.parameter(o.inputs.at("beta")),
+                          w.out("y", o.rows * channels), w.parameter_out("mean", o.rows),
+                          w.parameter_out("rstd", o.rows)});
     return w.results();
   };
   op.backward = [channels](KernelSet& k, const Op& o, const Arrays& saved,
                            const GradientRequest& g) {
     Workspace w(k, g.offset);
-    k.layer_norm_backward({o.rows, channels, w.in(o.inputs.at("x")), w.in(o.inputs.at("gamma")),
-                           w.in(saved.at("mean")), w.in(saved.at("rstd")), w.in(o.inputs.at("dy")),
+    k.layer_norm_backward({o.rows, channels, w.in(o.inputs.at("x")),
+                           w.parameter(o.inputs.at("gamma")), w.parameter(saved.at("mean")),
+                           w.parameter(saved.at("rstd")), w.in(o.inputs.at("dy")),
                            gradient_out(w, o, "x", g), gradient_out(w, o, "gamma", g),
+                           gradient_out(w, o, "beta", g)});
+    return w.results();
+  };
+  return op;
+}
+
+/// Of x + residual. Its backward is that of layer norm at the sum: the gradients of both are one.
+inline Op residual_norm_op(std::int64_t rows, std::int64_t channels) {
+  RandomValues random(19);
+  Op op = layer_norm_op(rows, channels);
+  op.name += "_residual";
+  op.inputs["residual"] = random.normals(rows * channels);
+  op.by_row.insert({"residual", "sum"});
+  op.forward = [channels](KernelSet& k, const Op& o, std::int64_t offset) {
+    Workspace w(k, offset);
+    const std::int64_t n = o.rows * channels;
+    k.layer_norm_forward(
+        {o.rows, channels, 1e-12, w.in(o.inputs.at("x")), w.parameter(o.inputs.at("gamma")),
+         w.parameter(o.inputs.at("beta")), w.out("y", n), w.parameter_out("mean", o.rows),
+         w.parameter_out("rstd", o.rows), w.in(o.inputs.at("residual")), w.out("sum", n)});
+    return w.results();
+  };
+  op.backward = [channels](KernelSet& k, const Op& o, const Arrays& saved,
+                           const GradientRequest& g) {
+    Workspace w(k, g.offset);
+    k.layer_norm_backward({o.rows, channels, w.in(saved.at("sum")),
+                           w.parameter(o.inputs.at("gamma")), w.parameter(saved.at("mean")),
+                           w.parameter(saved.at("rstd")), w.in(o.inputs.at("dy")),
+                           gradient_out(w, o, "residual", g), gradient_out(w, o, "gamma", g),
                            gradient_out(w, o, "beta", g)});
     return w.results();
   };
@@ -115,16 +145,47 @@ inline Op linear_op(std::int64_t rows, std::int64_t in, std::int64_t out, Bias b
   op.accumulating = {"w", "bias"};
   op.forward = [in, out](KernelSet& k, const Op& o, std::int64_t offset) {
     Workspace w(k, offset);
-    k.linear_forward({o.rows, in, out, w.in(o.inputs.at("x")), w.in(o.inputs.at("w")),
-                      w.optional_in(o.inputs, "bias"), w.out("y", o.rows * out)});
+    k.linear_forward({o.rows, in, out, w.in(o.inputs.at("x")), w.parameter(o.inputs.at("w")),
+                      w.optional_parameter(o.inputs, "bias"), w.out("y", o.rows * out)});
     return w.results();
   };
   op.backward = [in, out](KernelSet& k, const Op& o, const Arrays&, const GradientRequest& g) {
     Workspace w(k, g.offset);
-    k.linear_backward({o.rows, in, out, w.in(o.inputs.at("x")), w.in(o.inputs.at("w")),
+    k.linear_backward({o.rows, in, out, w.in(o.inputs.at("x")), w.parameter(o.inputs.at("w")),
                        w.in(o.inputs.at("dy")), gradient_out(w, o, "x", g),
                        gradient_out(w, o, "w", g),
                        o.inputs.contains("bias") ? gradient_out(w, o, "bias", g) : nullptr});
+    return w.results();
+  };
+  return op;
+}
+
+/// gelu(x w^T + bias), and the sum kept: forward only.
+inline Op linear_gelu_op(kernels::Gelu kind, std::int64_t rows, std::int64_t in, std::int64_t out) {
+  Op op = linear_op(rows, in, out, Bias::with);
+  op.name += "_gelu";
+  op.by_row = {"x", "y", "before"};
+  op.backward = {};
+  op.forward = [=](KernelSet& k, const Op& o, std::int64_t offset) {
+    Workspace w(k, offset);
+    k.linear_forward({o.rows, in, out, w.in(o.inputs.at("x")), w.parameter(o.inputs.at("w")),
+                      w.parameter(o.inputs.at("bias")), w.out("y", o.rows * out), kind,
+                      w.out("before", o.rows * out)});
+    return w.results();
+  };
+  return op;
+}
+
+/// A residual's gradient, the numbers of x here, is added to that of x.
+inline Op linear_add_op(std::int64_t rows, std::int64_t in, std::int64_t out) {
+  Op op = linear_op(rows, in, out, Bias::with);
+  op.name += "_add";
+  op.backward = [in, out](KernelSet& k, const Op& o, const Arrays&, const GradientRequest& g) {
+    Workspace w(k, g.offset);
+    const void* x = w.in(o.inputs.at("x"));
+    k.linear_backward({o.rows, in, out, x, w.parameter(o.inputs.at("w")), w.in(o.inputs.at("dy")),
+                       gradient_out(w, o, "x", g), gradient_out(w, o, "w", g),
+                       gradient_out(w, o, "bias", g), x});
     return w.results();
   };
   return op;
@@ -192,13 +253,14 @@ inline Op gather_op(std::int64_t rows, std::int64_t channels, std::int64_t sourc
   op.forward = [channels](KernelSet& k, const Op& o, std::int64_t offset) {
     Workspace w(k, offset);
     k.gather_rows(o.rows, channels, w.ints(o.indices.at("index")), w.in(o.inputs.at("x")),
-                  w.out("y", o.rows * channels));
+                  w.parameter_out("y", o.rows * channels));
     return w.results();
   };
   op.backward = [channels](KernelSet& k, const Op& o, const Arrays&, const GradientRequest& g) {
     Workspace w(k, g.offset);
-    k.scatter_add_rows(o.rows, channels, w.ints(o.indices.at("index")), w.in(o.inputs.at("dy")),
-                       gradient_out(w, o, "x", g));
+    k.scatter_add_rows(o.rows, channels, w.ints(o.indices.at("index")),
+                       w.parameter(o.inputs.at("dy")),
+                       w.inout("x", std::vector<double>(o.inputs.at("x").size(), g.start)));
     return w.results();
   };
   return op;
@@ -219,7 +281,8 @@ inline Op mean_rows_op(std::int64_t batch, std::int64_t tokens, std::int64_t cha
   op.forward = [tokens, channels](KernelSet& k, const Op& o, std::int64_t offset) {
     Workspace w(k, offset);
     k.mean_rows(o.rows, tokens, channels, w.ints(o.indices.at("begin")),
-                w.ints(o.indices.at("end")), w.in(o.inputs.at("x")), w.out("y", o.rows * channels));
+                w.ints(o.indices.at("end")), w.in(o.inputs.at("x")),
+                w.parameter_out("y", o.rows * channels));
     return w.results();
   };
   return op;

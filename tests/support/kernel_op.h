@@ -29,7 +29,7 @@ struct Op {
   Arrays inputs = {};     // "dy" is the gradient of the output `y`
   Indices indices = {};
   std::set<std::string> by_row = {};        // inputs, indices, outputs whose first axis is `rows`
-  std::set<std::string> accumulating = {};  // gradients that are added to; others are overwritten
+  std::set<std::string> accumulating = {};  // gradients of parameters: added to, not overwritten
 
   /// Outputs by name; the differentiated one is "y".
   std::function<Arrays(kernels::KernelSet&, const Op&, std::int64_t offset)> forward = {};
@@ -55,7 +55,8 @@ inline void* gradient_out(Workspace& workspace, const Op& op, const std::string&
                           const GradientRequest& request) {
   if (request.unwanted.contains(name)) return nullptr;
   if (!op.accumulating.contains(name)) return workspace.out(name, op.size(name));
-  return workspace.inout(name, std::vector<double>(op.inputs.at(name).size(), request.start));
+  return workspace.parameter_inout(name,
+                                   std::vector<double>(op.inputs.at(name).size(), request.start));
 }
 
 /// Rows [first, first + count) of an array of `op`.

@@ -10,8 +10,10 @@
 #include <map>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "kernels/bf16.h"
 #include "kernels/kernel_set.h"
 
 namespace dnabird::test {
@@ -31,28 +33,37 @@ class Workspace {
     for (const Block& block : blocks_) kernels_.release(block.memory, block.bytes);
   }
 
-  /// An input.
-  const void* in(const std::vector<double>& values) { return place(values); }
-  /// The input of that name, or null where `arrays` has none.
-  const void* optional_in(const Arrays& arrays, const std::string& name) {
+  /// An input: an activation.
+  const void* in(const std::vector<double>& values) { return place(values, kernels_.dtype()); }
+  /// An input that holds parameter_dtype(): a parameter, or a statistic that forward left.
+  const void* parameter(const std::vector<double>& values) {
+    return place(values, kernels_.parameter_dtype());
+  }
+  /// The parameter of that name, or null where `arrays` has none.
+  const void* optional_parameter(const Arrays& arrays, const std::string& name) {
     const auto found = arrays.find(name);
-    return found == arrays.end() ? nullptr : in(found->second);
+    return found == arrays.end() ? nullptr : parameter(found->second);
   }
   const std::int32_t* ints(const std::vector<std::int32_t>& values) {
-    std::byte* start = allocate(values.size(), sizeof(std::int32_t));
+    std::byte* start = allocate(values.size(), kernels::DType::i32);
     kernels_.copy_in(start, values.data(), values.size() * sizeof(std::int32_t));
     return reinterpret_cast<const std::int32_t*>(start);
   }
 
   /// An output that the kernel overwrites: NaN before the call.
-  void* out(const std::string& name, std::int64_t n) {
-    return inout(name, std::vector<double>(static_cast<std::size_t>(n),
-                                           std::numeric_limits<double>::quiet_NaN()));
+  void* out(const std::string& name, std::int64_t n) { return inout(name, nans(n)); }
+  /// The same of parameter_dtype().
+  void* parameter_out(const std::string& name, std::int64_t n) {
+    return parameter_inout(name, nans(n));
   }
   /// An output that the kernel updates in place.
   void* inout(const std::string& name, const std::vector<double>& values) {
     outputs_[name] = blocks_.size();
-    return place(values);
+    return place(values, kernels_.dtype());
+  }
+  void* parameter_inout(const std::string& name, const std::vector<double>& values) {
+    outputs_[name] = blocks_.size();
+    return place(values, kernels_.parameter_dtype());
   }
 
   /// What the outputs hold now. Fails the test if a kernel wrote past the end of any buffer.
@@ -69,38 +80,65 @@ class Workspace {
     void* memory;
     std::byte* start;
     std::size_t bytes, count, element;
+    kernels::DType dtype;
   };
   static constexpr std::size_t kGuardBytes = 128;
   static constexpr unsigned char kGuard = 0xA5;
 
-  std::byte* allocate(std::size_t count, std::size_t element) {
+  static std::vector<double> nans(std::int64_t n) {
+    return std::vector<double>(static_cast<std::size_t>(n),
+                               std::numeric_limits<double>::quiet_NaN());
+  }
+
+  std::byte* allocate(std::size_t count, kernels::DType dtype) {
+    const std::size_t element = kernels::size_of(dtype);
     const std::size_t bytes = (offset_ + count) * element + kGuardBytes;
     void* memory = kernels_.allocate(bytes);
     std::byte* start = static_cast<std::byte*>(memory) + offset_ * element;
     const std::vector<unsigned char> guard(bytes, kGuard);
     kernels_.copy_in(memory, guard.data(), bytes);
-    blocks_.push_back({memory, start, bytes, count, element});
+    blocks_.push_back({memory, start, bytes, count, element, dtype});
     return start;
   }
 
-  void* place(const std::vector<double>& values) {
-    const bool single = kernels_.dtype() == kernels::DType::f32;
-    const std::size_t element = kernels::size_of(kernels_.dtype());
-    std::byte* start = allocate(values.size(), element);
-    const std::vector<float> floats(values.begin(), values.end());
-    const void* host = single ? static_cast<const void*>(floats.data()) : values.data();
-    kernels_.copy_in(start, host, values.size() * element);
+  template <class T>
+  void* place_as(const std::vector<double>& values, kernels::DType dtype) {
+    std::vector<T> host(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if constexpr (std::is_same_v<T, double>) {
+        host[i] = values[i];
+      } else {
+        kernels::assign(host[i], static_cast<float>(values[i]));
+      }
+    }
+    std::byte* start = allocate(values.size(), dtype);
+    kernels_.copy_in(start, host.data(), host.size() * sizeof(T));
     return start;
   }
+  void* place(const std::vector<double>& values, kernels::DType dtype) {
+    if (dtype == kernels::DType::f64) return place_as<double>(values, dtype);
+    if (dtype == kernels::DType::bf16) return place_as<kernels::Bf16>(values, dtype);
+    return place_as<float>(values, dtype);
+  }
 
+  template <class T>
+  std::vector<double> read_as(const Block& block) {
+    std::vector<T> host(block.count);
+    kernels_.copy_out(host.data(), block.start, block.count * sizeof(T));
+    std::vector<double> values;
+    for (const T& value : host) {
+      if constexpr (std::is_same_v<T, double>) {
+        values.push_back(value);
+      } else {
+        values.push_back(kernels::to_float(value));
+      }
+    }
+    return values;
+  }
   std::vector<double> read(const Block& block) {
-    std::vector<double> doubles(block.count);
-    std::vector<float> floats(block.count);
-    const bool single = block.element == sizeof(float);
-    void* host = single ? static_cast<void*>(floats.data()) : doubles.data();
-    kernels_.copy_out(host, block.start, block.count * block.element);
-    if (single) doubles.assign(floats.begin(), floats.end());
-    return doubles;
+    if (block.dtype == kernels::DType::f64) return read_as<double>(block);
+    if (block.dtype == kernels::DType::bf16) return read_as<kernels::Bf16>(block);
+    return read_as<float>(block);
   }
 
   void check_end(const Block& block) {

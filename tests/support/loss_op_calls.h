@@ -32,16 +32,18 @@ inline Op cross_entropy_op(std::int64_t rows, std::int64_t classes, Weights weig
   op.forward = [classes](KernelSet& k, const Op& o, std::int64_t offset) {
     Workspace w(k, offset);
     k.cross_entropy_forward({o.rows, classes, w.in(o.inputs.at("logits")),
-                             w.ints(o.indices.at("labels")), w.optional_in(o.inputs, "weights"),
-                             w.out("y", o.rows), w.out("log_sum_exp", o.rows)});
+                             w.ints(o.indices.at("labels")),
+                             w.optional_parameter(o.inputs, "weights"), w.out("y", o.rows),
+                             w.out("log_sum_exp", o.rows)});
     return w.results();
   };
   op.backward = [classes](KernelSet& k, const Op& o, const Arrays& saved,
                           const GradientRequest& g) {
     Workspace w(k, g.offset);
-    k.cross_entropy_backward({o.rows, classes, kLossScale, w.in(o.inputs.at("logits")),
-                              w.ints(o.indices.at("labels")), w.optional_in(o.inputs, "weights"),
-                              w.in(saved.at("log_sum_exp")), gradient_out(w, o, "logits", g)});
+    k.cross_entropy_backward(
+        {o.rows, classes, kLossScale, w.in(o.inputs.at("logits")), w.ints(o.indices.at("labels")),
+         w.optional_parameter(o.inputs, "weights"), w.parameter(saved.at("log_sum_exp")),
+         gradient_out(w, o, "logits", g)});
     return w.results();
   };
   return op;
@@ -79,14 +81,14 @@ inline Op element_loss_op(ElementLoss loss, std::int64_t rows, std::int64_t targ
   op.forward = [loss, targets](KernelSet& k, const Op& o, std::int64_t offset) {
     Workspace w(k, offset);
     (k.*loss.forward)({o.rows, targets, w.in(o.inputs.at("x")), w.in(o.inputs.at("truth")),
-                       w.optional_in(o.inputs, "weights"), w.out("y", o.rows * targets)});
+                       w.optional_parameter(o.inputs, "weights"), w.out("y", o.rows * targets)});
     return w.results();
   };
   op.backward = [loss, targets](KernelSet& k, const Op& o, const Arrays&,
                                 const GradientRequest& g) {
     Workspace w(k, g.offset);
     (k.*loss.backward)({o.rows, targets, kLossScale, w.in(o.inputs.at("x")),
-                        w.in(o.inputs.at("truth")), w.optional_in(o.inputs, "weights"),
+                        w.in(o.inputs.at("truth")), w.optional_parameter(o.inputs, "weights"),
                         gradient_out(w, o, "x", g)});
     return w.results();
   };

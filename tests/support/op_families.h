@@ -22,7 +22,7 @@ inline std::vector<OpFamily> gradient_families() {
        }},
       {"layer_norm",
        [] {
-         return Ops{layer_norm_op(1, 5), layer_norm_op(7, 12)};
+         return Ops{layer_norm_op(1, 5), layer_norm_op(7, 12), residual_norm_op(4, 6)};
        }},
       {"linear",
        [] {
@@ -78,12 +78,19 @@ inline Ops device_attention_ops() {
 }
 
 inline Ops device_linear_ops() {
-  return {linear_op(1, 128, 128, Bias::with),   linear_op(1, 13, 3, Bias::with),
-          linear_op(37, 100, 69, Bias::with),   linear_op(70, 128, 384, Bias::with),
-          linear_op(33, 512, 128, Bias::with),  linear_op(129, 64, 1, Bias::with),
-          linear_op(5, 1000, 7, Bias::without), linear_op(40, 32, 64, Bias::without),
-          linear_op(301, 128, 512, Bias::with), linear_op(150, 300, 270, Bias::with),
-          linear_op(0, 16, 8, Bias::with)};
+  return {linear_op(1, 128, 128, Bias::with),
+          linear_op(1, 13, 3, Bias::with),
+          linear_op(37, 100, 69, Bias::with),
+          linear_op(70, 128, 384, Bias::with),
+          linear_op(33, 512, 128, Bias::with),
+          linear_op(129, 64, 1, Bias::with),
+          linear_op(5, 1000, 7, Bias::without),
+          linear_op(40, 32, 64, Bias::without),
+          linear_op(301, 128, 512, Bias::with),
+          linear_op(150, 300, 270, Bias::with),
+          linear_op(0, 16, 8, Bias::with),
+          linear_add_op(70, 128, 384),
+          linear_add_op(37, 13, 3)};
 }
 
 /// Odd and realistic shapes of every op with a backward: one row, no row, channels that fill no
@@ -97,8 +104,9 @@ inline std::vector<OpFamily> device_families_with_backward() {
        }},
       {"layer_norm",
        [] {
-         return Ops{layer_norm_op(1, 128), layer_norm_op(1, 3), layer_norm_op(37, 100),
-                    layer_norm_op(301, 768), layer_norm_op(0, 64)};
+         return Ops{layer_norm_op(1, 128),     layer_norm_op(1, 3),       layer_norm_op(37, 100),
+                    layer_norm_op(301, 768),   layer_norm_op(0, 64),      residual_norm_op(1, 3),
+                    residual_norm_op(37, 100), residual_norm_op(130, 768)};
        }},
       {"linear", device_linear_ops},
       {"gelu_tanh",
@@ -142,9 +150,15 @@ inline std::vector<OpFamily> device_families_with_backward() {
   };
 }
 
-/// The ops that have no backward kernel.
+/// The ops that have no backward kernel of their own.
 inline std::vector<OpFamily> device_families_without_backward() {
   return {
+      {"linear_gelu",
+       [] {
+         return Ops{linear_gelu_op(Gelu::tanh, 301, 128, 512),
+                    linear_gelu_op(Gelu::erf, 37, 100, 69), linear_gelu_op(Gelu::tanh, 1, 13, 3),
+                    linear_gelu_op(Gelu::erf, 0, 16, 8)};
+       }},
       {"add",
        [] {
          return Ops{add_op(1), add_op(5003), add_op(0)};
@@ -158,6 +172,16 @@ inline std::vector<OpFamily> device_families_without_backward() {
          return Ops{adamw_op(1, 1), adamw_op(5003, 7), adamw_op(0, 1)};
        }},
   };
+}
+
+/// Those of the families with a backward that work on activations: losses and the optimizer compute
+/// in parameter_dtype().
+inline std::vector<OpFamily> families_of_activations() {
+  std::vector<OpFamily> families = device_families_with_backward();
+  std::erase_if(families, [](const OpFamily& family) {
+    return family.name.ends_with("entropy") || family.name == "squared_error";
+  });
+  return families;
 }
 
 }  // namespace dnabird::test

@@ -16,7 +16,8 @@ inline Vec tanh_gate(Vec x) {
   return 1.0f / (1.0f + exponential(-2.0f * kSqrtTwoOverPi * inner));
 }
 
-inline void gelu_forward(Gelu kind, std::int64_t n, const float* x, float* y) {
+template <class T>
+void gelu_forward(Gelu kind, std::int64_t n, const T* x, T* y) {
   if (kind == Gelu::tanh) {
     for_vectors(n, [&](std::int64_t i, auto lanes) {
       const Vec v = lanes.load(x + i);
@@ -31,7 +32,8 @@ inline void gelu_forward(Gelu kind, std::int64_t n, const float* x, float* y) {
   }
 }
 
-inline void gelu_backward(Gelu kind, std::int64_t n, const float* x, const float* dy, float* dx) {
+template <class T>
+void gelu_backward(Gelu kind, std::int64_t n, const T* x, const T* dy, T* dx) {
   if (kind == Gelu::tanh) {
     for_vectors(n, [&](std::int64_t i, auto lanes) {
       const Vec v = lanes.load(x + i), gate = tanh_gate(v);
@@ -76,7 +78,8 @@ inline void philox_words(const DropoutArgs& a, std::uint64_t first, std::uint32_
   __builtin_memcpy(words, stream, sizeof stream);
 }
 
-inline void dropout(const DropoutArgs& a, std::int64_t begin, std::int64_t n) {
+template <class T>
+void dropout(const DropoutArgs& a, std::int64_t begin, std::int64_t n) {
   const std::uint32_t threshold = dropout_threshold(a.p);
   const float scale = static_cast<float>(1.0 / (1.0 - a.p));
   constexpr std::int64_t kWords = 2 * kLanes, kStep = 16 * kWords;
@@ -85,10 +88,12 @@ inline void dropout(const DropoutArgs& a, std::int64_t begin, std::int64_t n) {
     for (std::int64_t j = 0; j < kStep; j += kWords) {
       philox_words(a, static_cast<std::uint64_t>(begin + i + j) / 4, words + j);
     }
-    const float* x = static_cast<const float*>(a.x) + begin + i;
-    float* y = static_cast<float*>(a.y) + begin + i;
+    const T* x = static_cast<const T*>(a.x) + begin + i;
+    T* y = static_cast<T*>(a.y) + begin + i;
     const std::int64_t count = n - i < kStep ? n - i : kStep;
-    for (std::int64_t j = 0; j < count; ++j) y[j] = words[j] >= threshold ? x[j] * scale : 0.0f;
+    for (std::int64_t j = 0; j < count; ++j) {
+      assign(y[j], words[j] >= threshold ? to_float(x[j]) * scale : 0.0f);
+    }
   }
 }
 

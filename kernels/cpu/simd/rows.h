@@ -6,25 +6,35 @@
 
 namespace dnabird::kernels::cpu::DNABIRD_TIER {
 
-inline void layer_norm_forward(const LayerNormArgs& a, std::int64_t begin, std::int64_t end) {
+/// Each pass adds the residual again: a row stays in the first cache, and x may lie where y or the
+/// sum goes.
+template <class T>
+void layer_norm_forward(const LayerNormArgs& a, std::int64_t begin, std::int64_t end) {
   const std::int64_t n = a.channels;
   const float* gamma = static_cast<const float*>(a.gamma);
   const float* beta = static_cast<const float*>(a.beta);
   for (std::int64_t r = begin; r < end; ++r) {
-    const float* x = static_cast<const float*>(a.x) + r * n;
-    float* y = static_cast<float*>(a.y) + r * n;
+    const T* x = static_cast<const T*>(a.x) + r * n;
+    const T* residual = a.residual ? static_cast<const T*>(a.residual) + r * n : nullptr;
+    T* y = static_cast<T*>(a.y) + r * n;
+    const auto sum_at = [x, residual](std::int64_t i, auto lanes) {
+      const Vec v = lanes.load(x + i);
+      return residual ? v + lanes.load(residual + i) : v;
+    };
     Vec sum{};
-    for_vectors(n, [&](std::int64_t i, auto lanes) { sum += lanes.load(x + i); });
+    for_vectors(n, [&](std::int64_t i, auto lanes) { sum += sum_at(i, lanes); });
     const float mean = horizontal_sum(sum) / static_cast<float>(n);
     Vec squares{};
     for_vectors(n, [&](std::int64_t i, auto lanes) {
-      const Vec d = lanes.keep(lanes.load(x + i) - mean);
+      const Vec d = lanes.keep(sum_at(i, lanes) - mean);
       squares += d * d;
     });
     const float variance = horizontal_sum(squares) / static_cast<float>(n);
     const float rstd = 1.0f / __builtin_sqrtf(variance + static_cast<float>(a.epsilon));
     for_vectors(n, [&](std::int64_t i, auto lanes) {
-      const Vec x_hat = (lanes.load(x + i) - mean) * rstd;
+      const Vec s = sum_at(i, lanes);
+      if (a.sum) lanes.store(static_cast<T*>(a.sum) + r * n + i, s);
+      const Vec x_hat = (s - mean) * rstd;
       lanes.store(y + i, x_hat * lanes.load(gamma + i) + lanes.load(beta + i));
     });
     static_cast<float*>(a.mean)[r] = mean;
@@ -32,14 +42,15 @@ inline void layer_norm_forward(const LayerNormArgs& a, std::int64_t begin, std::
   }
 }
 
-inline void layer_norm_backward(const LayerNormGrad& a, std::int64_t begin, std::int64_t end,
-                                float* dgamma, float* dbeta) {
+template <class T>
+void layer_norm_backward(const LayerNormGrad& a, std::int64_t begin, std::int64_t end,
+                         float* dgamma, float* dbeta) {
   const std::int64_t n = a.channels;
   const float* gamma = static_cast<const float*>(a.gamma);
   for (std::int64_t i = 0; i < n; ++i) dgamma[i] = dbeta[i] = 0;
   for (std::int64_t r = begin; r < end; ++r) {
-    const float* x = static_cast<const float*>(a.x) + r * n;
-    const float* dy = static_cast<const float*>(a.dy) + r * n;
+    const T* x = static_cast<const T*>(a.x) + r * n;
+    const T* dy = static_cast<const T*>(a.dy) + r * n;
     const float mean = static_cast<const float*>(a.mean)[r];
     const float rstd = static_cast<const float*>(a.rstd)[r];
     Vec sum_g{}, sum_gx{};
@@ -52,7 +63,7 @@ inline void layer_norm_backward(const LayerNormGrad& a, std::int64_t begin, std:
       lanes.store(dbeta + i, lanes.load(dbeta + i) + d);
     });
     if (!a.dx) continue;
-    float* dx = static_cast<float*>(a.dx) + r * n;
+    T* dx = static_cast<T*>(a.dx) + r * n;
     const float mean_g = horizontal_sum(sum_g) / static_cast<float>(n);
     const float mean_gx = horizontal_sum(sum_gx) / static_cast<float>(n);
     for_vectors(n, [&](std::int64_t i, auto lanes) {

@@ -11,6 +11,10 @@ namespace dnabird::kernels::cpu::DNABIRD_TIER {
 
 enum class Products { own, onednn };
 
+template <class T>
+constexpr ElementLoops<T> kLoops{gelu_forward<T>, gelu_backward<T>, dropout<T>,
+                                 layer_norm_forward<T>, layer_norm_backward<T>};
+
 inline constexpr Tier make_tier(const char* name, Products products) {
   return {.name = name,
           .panel = kPanel,
@@ -20,11 +24,8 @@ inline constexpr Tier make_tier(const char* name, Products products) {
           .pack_rows = pack_rows,
           .pack_transposed = pack_transposed,
           .pack_left = pack_left,
-          .gelu_forward = gelu_forward,
-          .gelu_backward = gelu_backward,
-          .dropout = dropout,
-          .layer_norm_forward = layer_norm_forward,
-          .layer_norm_backward = layer_norm_backward,
+          .for_floats = kLoops<float>,
+          .for_bf16 = kLoops<Bf16>,
           .log_sum_exp = log_sum_exp,
           .scaled_exponential = scaled_exponential,
           .adamw = adamw,

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "kernels/bf16.h"
 #include "kernels/kernel_set.h"
 #include "kernels/philox.h"
 
@@ -47,6 +48,23 @@ inline Vec load(const float* from) {
   return v;
 }
 inline void store(float* to, Vec v) { __builtin_memcpy(to, &v, sizeof v); }
+
+typedef std::uint16_t HalfVec __attribute__((vector_size(DNABIRD_LANES * 2)));
+typedef std::uint32_t WordVec __attribute__((vector_size(DNABIRD_LANES * 4)));
+
+inline Vec load(const Bf16* from) {
+  HalfVec half;
+  __builtin_memcpy(&half, from, sizeof half);
+  return reinterpret_cast<Vec>(__builtin_convertvector(half, WordVec) << 16);
+}
+/// As assign() rounds.
+inline void store(Bf16* to, Vec v) {
+  const WordVec bits = reinterpret_cast<WordVec>(v);
+  const WordVec rounded = bits + 0x7FFFu + (bits >> 16 & 1u);
+  const WordVec nan = bits | 0x400000u;
+  const HalfVec half = __builtin_convertvector((v != v ? nan : rounded) >> 16, HalfVec);
+  __builtin_memcpy(to, &half, sizeof half);
+}
 
 /// b where either is NaN
 inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }
@@ -89,21 +107,29 @@ inline float horizontal_maximum(Vec v) {
 
 /// A vector that lies wholly in its array.
 struct WholeVector {
-  Vec load(const float* from) const { return DNABIRD_TIER::load(from); }
-  void store(float* to, Vec v) const { DNABIRD_TIER::store(to, v); }
+  template <class T>
+  Vec load(const T* from) const {
+    return DNABIRD_TIER::load(from);
+  }
+  template <class T>
+  void store(T* to, Vec v) const {
+    DNABIRD_TIER::store(to, v);
+  }
   Vec keep(Vec v) const { return v; }
 };
 
 /// The first `count` lanes of a vector: the end of an array.
 struct PartVector {
   std::int64_t count;
-  Vec load(const float* from) const {
+  template <class T>
+  Vec load(const T* from) const {
     Vec v{};
-    for (int l = 0; l < count; ++l) v[l] = from[l];
+    for (int l = 0; l < count; ++l) v[l] = to_float(from[l]);
     return v;
   }
-  void store(float* to, Vec v) const {
-    for (int l = 0; l < count; ++l) to[l] = v[l];
+  template <class T>
+  void store(T* to, Vec v) const {
+    for (int l = 0; l < count; ++l) assign(to[l], v[l]);
   }
   /// v with zeros beyond the end
   Vec keep(Vec v) const {
