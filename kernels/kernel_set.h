@@ -217,6 +217,8 @@ class KernelSet {
   /// weights in it can be kept in the layout of their products until one of these is called.
   virtual void* allocate_parameters(std::size_t bytes) { return allocate(bytes); }
   virtual void release(void* memory, std::size_t bytes) = 0;
+  /// How often allocate() had to ask the system for memory, not having any of its own that fits.
+  virtual std::int64_t system_allocations() const = 0;
   virtual void copy_in(void* device, const void* host, std::size_t bytes) = 0;
   virtual void copy_out(void* host, const void* device, std::size_t bytes) = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;

@@ -70,6 +70,7 @@ class CpuKernelSet final : public KernelSet {
     device_->weights.remove_parameters(memory);
     device_->pool.release(memory);
   }
+  std::int64_t system_allocations() const override { return device_->pool.system_allocations(); }
   void copy_in(void* device, const void* host, std::size_t bytes) override {
     copy(device, host, bytes);
   }

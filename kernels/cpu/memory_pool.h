@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <unordered_map>
 
@@ -20,6 +21,8 @@ class MemoryPool {
 
   /// At least `bytes` (0 too); throws std::bad_alloc.
   void* allocate(std::size_t bytes);
+  /// How often allocate() asked the system.
+  std::int64_t system_allocations() const { return system_allocations_; }
   /// Null is allowed.
   void release(void* memory);
 
@@ -29,6 +32,7 @@ class MemoryPool {
   std::multimap<std::size_t, void*> free_;         // by capacity
   std::unordered_map<void*, std::size_t> in_use_;  // capacity
   std::size_t free_bytes_ = 0, used_bytes_ = 0, most_used_bytes_ = 0;
+  std::int64_t system_allocations_ = 0;
 };
 
 /// An array of the pool, released at the end of the scope.

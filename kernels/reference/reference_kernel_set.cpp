@@ -33,8 +33,10 @@ class ReferenceKernelSet final : public KernelSet {
     // aligned_alloc wants a multiple of the alignment, and may answer null for 0 bytes.
     void* memory = std::aligned_alloc(64, (bytes / 64 + 1) * 64);
     if (!memory) throw std::bad_alloc();
+    ++system_allocations_;
     return memory;
   }
+  std::int64_t system_allocations() const override { return system_allocations_; }
   void release(void* memory, std::size_t) override { std::free(memory); }
   void copy_in(void* to, const void* from, std::size_t bytes) override {
     if (bytes > 0) std::memcpy(to, from, bytes);
@@ -118,6 +120,9 @@ class ReferenceKernelSet final : public KernelSet {
   double sum_of_squares(std::int64_t n, const void* x) override {
     return reference::sum_of_squares<T>(n, x);
   }
+
+ private:
+  std::int64_t system_allocations_ = 0;
 };
 
 }  // namespace

@@ -1,0 +1,63 @@
+// A step after the first ones finds all its memory where the last one left it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "core/device.h"
+#include "support/training_case.h"
+#include "train/optimizer.h"
+
+namespace dnabird::train {
+namespace {
+
+model::ModelConfig config_of_steps() {
+  model::ModelConfig config =
+      test::small_config(model::HeadTask::classification, kernels::Gelu::tanh);
+  config.positions = 144;
+  config.channels = 32;
+  config.feed_forward = 64;
+  return config;
+}
+
+class StepMemory : public testing::TestWithParam<const char*> {};
+
+TEST_P(StepMemory, TrainingAsksTheSystemForNothing) {
+  const auto kernels = core::open_device("cpu", GetParam(), 2);
+  const model::ModelConfig config = config_of_steps();
+  test::TrainingCase training(*kernels, config, {144, 130, 129});
+  AdamW optimizer(training.model().parameters(), {});
+  auto step = [&, n = 0]() mutable {
+    training.backward();
+    const double norm = gradient_norm(training.model().parameters());
+    optimizer.update(++n, 1e-4, std::min(1.0, 1 / norm));
+  };
+  // The second one runs while the outputs of the first are still held.
+  step();
+  step();
+  const std::int64_t before = kernels->system_allocations();
+  EXPECT_GT(before, 0);
+  for (int i = 0; i < 3; ++i) step();
+  EXPECT_EQ(kernels->system_allocations(), before);
+}
+
+TEST_P(StepMemory, BatchesAskTheSystemForNothing) {
+  const auto kernels = core::open_device("cpu", GetParam(), 2);
+  model::Model model(*kernels, config_of_steps());
+  test::randomize(model, 4);
+  const auto batch = [&](std::int64_t length) {
+    const std::vector<std::vector<std::int32_t>> ids(3, std::vector<std::int32_t>(length, 7));
+    model.head_output(model.encode_cls(model::make_token_batch(*kernels, ids, 16)));
+    model.encode(model::make_token_batch(*kernels, ids, 16));
+  };
+  for (const std::int64_t length : {144, 100}) batch(length);
+  const std::int64_t before = kernels->system_allocations();
+  for (const std::int64_t length : {100, 144, 144, 100}) batch(length);
+  EXPECT_EQ(kernels->system_allocations(), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Train, StepMemory, testing::Values("f32", "auto"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace dnabird::train
