@@ -71,6 +71,9 @@ class VariantScorer {
   /// finite.
   std::vector<std::vector<AlleleScores>> score(PreparedVariants prepared);
 
+  /// Seconds of all calls of score() that the model took.
+  double model_seconds() const { return batcher_.seconds(); }
+
  private:
   void score_log_likelihood_ratio(PreparedVariants& prepared) const;
   void score_promoter(PreparedVariants& prepared);

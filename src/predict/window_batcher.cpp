@@ -1,6 +1,7 @@
 #include "predict/window_batcher.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <string>
@@ -85,6 +86,7 @@ WindowBatcher::WindowBatcher(const model::Model& model, std::int64_t batch_size)
 
 void WindowBatcher::run(std::span<const Tokens> windows,
                         const std::function<void(const Batch&)>& use) const {
+  const auto started = std::chrono::steady_clock::now();
   const std::int64_t block_size = model_.config().block_size;
   for (const std::vector<std::size_t>& group : model::group_by_blocks(windows, block_size)) {
     const auto longest = static_cast<std::int64_t>(windows[group[0]].size());
@@ -100,6 +102,7 @@ void WindowBatcher::run(std::span<const Tokens> windows,
       use({tokens, std::span<const std::size_t>(group).subspan(begin, n)});
     }
   }
+  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
 }
 
 std::vector<float> WindowBatcher::head_outputs(std::span<const Tokens> windows) const {

@@ -68,6 +68,9 @@ class WindowBatcher {
   std::vector<std::vector<double>> candidate_log_likelihoods(
       const std::vector<MaskedWindow>& windows) const;
 
+  /// Seconds that passed so far while batches were made and went through encoder and heads.
+  double seconds() const { return seconds_; }
+
  private:
   /// One batch and which windows it holds, in the order of B.
   struct Batch {
@@ -81,6 +84,7 @@ class WindowBatcher {
 
   const model::Model& model_;
   std::int64_t batch_size_;
+  mutable double seconds_ = 0;
 };
 
 }  // namespace dnabird::predict
