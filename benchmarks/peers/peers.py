@@ -17,6 +17,9 @@ TOLERANCE_F32 = 1e-3
 # bf16 here against f32 there.
 TOLERANCE_BF16 = 0.1
 
+TASKS = ("forward-f32", "forward-bf16", "train-f32", "train-masked-f32", "train-bf16",
+         "train-masked-bf16")
+
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
@@ -24,7 +27,7 @@ def options():
     parser.add_argument("--sizes", default="base,small", help="of base, small, tiny")
     parser.add_argument("--tokens", default="1024,4096", help="lengths of a sequence")
     parser.add_argument("--tasks", default="forward-f32,forward-bf16,train-f32",
-                        help="of forward-f32, forward-bf16, train-f32, train-masked-f32")
+                        help=f"of {', '.join(TASKS)}; we train in f32 whatever theirs is in")
     parser.add_argument("--batch", type=int, default=1, help="sequences of a pass")
     parser.add_argument("--rounds", type=int, default=3,
                         help="turns of each side, behind one that is not counted; the fastest counts")
@@ -33,7 +36,12 @@ def options():
                         help="ours while timed: uniform reads three random blocks in each row, as "
                         "theirs does the work for; hf_eval names block 0 three times, which costs "
                         "us nothing (logits are compared with hf_eval whatever is said here)")
-    return parser.parse_args()
+    args = parser.parse_args()
+    for name, known in (("tasks", TASKS), ("sizes", models.SIZES)):
+        for word in getattr(args, name).split(","):
+            if word not in known:
+                parser.error(f"--{name} '{word}': expected some of {', '.join(known)}")
+    return args
 
 
 class Ours:
@@ -95,7 +103,8 @@ def turns(args, sides):
 def measure(args, folders, data, input_path, task):
     """One line of the table; None where this processor has no such precision."""
     *what, precision = task.split("-")
-    ours = Ours(args, folders["big_bird"], input_path, precision, args.random_blocks)
+    ours = Ours(args, folders["big_bird"], input_path,
+                precision if what == ["forward"] else "f32", args.random_blocks)
     if not ours.is_ready:
         ours.close()
         return None
@@ -147,7 +156,7 @@ def main():
                 print(f"{size}, {n_tokens} tokens:", flush=True)
                 for kind, folder in folders.items():
                     compare_logits(args, folder, kind, data, input_path, "f32")
-                if "bf16" in args.tasks:
+                if "forward-bf16" in args.tasks:
                     compare_logits(args, folders["big_bird"], "big_bird", data, input_path, "bf16")
                 for task in args.tasks.split(","):
                     result = measure(args, folders, data, input_path, task)
