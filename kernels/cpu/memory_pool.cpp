@@ -52,7 +52,7 @@ void* MemoryPool::allocate(std::size_t bytes) {
     free_bytes_ -= capacity;
   } else {
     const std::size_t most = std::max(most_used_bytes_, used_bytes_ + capacity);
-    if (used_bytes_ + capacity + free_bytes_ > most + most / 4 + kSlack) drop_free_blocks();
+    if (used_bytes_ + capacity + free_bytes_ > most + most / 4 * 3 + kSlack) drop_free_blocks();
     memory = system_allocate(capacity);
     ++system_allocations_;
   }

@@ -10,7 +10,8 @@
 namespace dnabird::kernels::cpu {
 
 /// Blocks of 64-byte aligned memory with a list of free ones. What is kept is bounded: together
-/// with what is in use never more than a quarter (and 64 MiB) above the most that ever was in use.
+/// with what is in use never more than three quarters (and 64 MiB) above the most that ever was in
+/// use, since the parts of a layer that are not there at once are two thirds above.
 /// Not thread-safe.
 class MemoryPool {
  public:
