@@ -7,7 +7,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "kernels/cpu/attention_in_floats.h"
 #include "kernels/cpu/block_attention.h"
 #include "kernels/cpu/dropout.h"
 #include "kernels/cpu/embedding.h"
@@ -113,12 +112,10 @@ class CpuKernelSet final : public KernelSet {
     cpu::add<T>(context_, n, a, b, y);
   }
   void block_attention_forward(const BlockAttentionArgs& a) override {
-    if constexpr (kIsFloat) return cpu::block_attention_forward(context_, a);
-    block_attention_forward_in_floats(context_, a);
+    cpu::block_attention_forward(context_, a, kElements);
   }
   void block_attention_backward(const BlockAttentionGrad& a) override {
-    if constexpr (kIsFloat) return cpu::block_attention_backward(context_, a);
-    block_attention_backward_in_floats(context_, a);
+    cpu::block_attention_backward(context_, a, kElements);
   }
   void copy_rows(std::int64_t rows, std::int64_t bytes, const std::int32_t* index, const void* x,
                  void* y) override {
@@ -168,6 +165,8 @@ class CpuKernelSet final : public KernelSet {
 
  private:
   static constexpr bool kIsFloat = std::is_same_v<T, float>;
+  static constexpr AttentionElements kElements =
+      kIsFloat ? AttentionElements::f32 : AttentionElements::bf16;
 
   std::shared_ptr<Device> device_;
   const Context& context_;

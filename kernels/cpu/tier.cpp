@@ -26,38 +26,49 @@ const Tier* usable_avx512() {
   return nullptr;
 }
 
+const Tier* usable_avx512_bf16() {
+#if defined(__x86_64__)
+  if (usable_avx512() && __builtin_cpu_supports("avx512bf16")) return avx512_bf16_tier();
+#endif
+  return nullptr;
+}
+
+struct NamedTier {
+  const char* name;
+  const Tier* (*usable)();
+};
+
+/// The fastest first.
+constexpr NamedTier kTiers[] = {{"avx512_bf16", usable_avx512_bf16},
+                                {"avx512", usable_avx512},
+                                {"avx2", usable_avx2},
+                                {"baseline", baseline_tier}};
+
 }  // namespace
 
 const Tier& pick_tier() {
   const char* asked = std::getenv("DNABIRD_ISA");
   const std::string name = asked ? asked : "";
-  if (name == "baseline") return *baseline_tier();
-  if (name != "avx2" && name != "avx512" && name != "") {
-    throw std::invalid_argument("DNABIRD_ISA is \"" + name +
-                                "\", expected baseline, avx2 or avx512");
+  bool known = name == "";
+  for (const NamedTier& tier : kTiers) {
+    if (name != "" && name != tier.name) continue;
+    known = true;
+    if (const Tier* usable = tier.usable()) return *usable;
   }
-  const Tier* tier = name == "avx2" ? nullptr : usable_avx512();
-  if (!tier && name != "avx512") tier = usable_avx2();
-  if (tier) return *tier;
-  if (name != "") {
+  if (known) {
     throw std::invalid_argument("DNABIRD_ISA asks for " + name +
                                 ", which this processor does not run; unset it");
   }
-  return *baseline_tier();
+  throw std::invalid_argument("DNABIRD_ISA is \"" + name +
+                              "\", expected baseline, avx2, avx512 or avx512_bf16");
 }
 
-bool multiplies_bf16(const Tier& tier) {
-#if defined(__x86_64__)
-  return tier.uses_onednn && __builtin_cpu_supports("avx512bf16");
-#else
-  static_cast<void>(tier);
-  return false;
-#endif
-}
+bool multiplies_bf16(const Tier& tier) { return &tier == avx512_bf16_tier(); }
 
 const Tier& narrower_tier(const Tier& tier) {
   // Every processor with AVX-512 has AVX2.
-  return &tier == avx512_tier() && avx2_tier() ? *avx2_tier() : tier;
+  const bool wide = &tier == avx512_tier() || &tier == avx512_bf16_tier();
+  return wide && avx2_tier() ? *avx2_tier() : tier;
 }
 
 }  // namespace dnabird::kernels::cpu

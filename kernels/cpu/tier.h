@@ -83,10 +83,8 @@ struct Tier {
   void (*scaled_exponential)(std::int64_t n, const float* x, float shift, float scale, float* y);
   void (*adamw)(const AdamWRange&);
 
-  /// Packs the keys and values of a block; all blocks of a head before its first block of queries.
-  void (*attention_pack_block)(const AttentionForward&, std::int64_t block);
-  void (*attention_forward_block)(const AttentionForward&, std::int64_t block, float* scratch);
-  void (*attention_backward_head)(const AttentionBackward&, float* scratch);
+  AttentionKernels attention;       // f32
+  AttentionKernels attention_bf16;  // bf16 in memory
 };
 
 template <>
@@ -99,12 +97,11 @@ inline const ElementLoops<Bf16>& Tier::loops<Bf16>() const {
 }
 
 /// The fastest tier that this processor runs, or the one that the environment variable
-/// DNABIRD_ISA names (baseline, avx2 or avx512). Throws std::invalid_argument if that is none, or
-/// none that this processor runs.
+/// DNABIRD_ISA names (baseline, avx2, avx512 or avx512_bf16). Throws std::invalid_argument if that
+/// is none, or none that this processor runs.
 const Tier& pick_tier();
 
-/// Whether bf16 runs natively with this tier: it has the products of oneDNN, and the processor has
-/// the instructions.
+/// Whether bf16 runs natively with this tier.
 bool multiplies_bf16(const Tier& tier);
 
 /// The one with vectors of half the width; the tier itself where there is none.
@@ -114,5 +111,6 @@ const Tier& narrower_tier(const Tier& tier);
 const Tier* baseline_tier();
 const Tier* avx2_tier();
 const Tier* avx512_tier();
+const Tier* avx512_bf16_tier();
 
 }  // namespace dnabird::kernels::cpu

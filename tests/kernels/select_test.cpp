@@ -52,9 +52,11 @@ TEST(Select, cpu_takes_the_instruction_set_that_the_environment_names) {
 }
 
 TEST(Select, cpu_refuses_an_instruction_set_that_is_none) {
-  for (const char* name : {"sse9", "AVX2", "avx", "avx5"}) {
+  for (const char* name : {"sse9", "AVX2", "avx", "avx5", "avx512_bf"}) {
     const AskedIsa isa(name);
-    EXPECT_THAT(refusal("cpu", DType::f32), HasSubstr("expected baseline, avx2 or avx512")) << name;
+    EXPECT_THAT(refusal("cpu", DType::f32),
+                HasSubstr("expected baseline, avx2, avx512 or avx512_bf16"))
+        << name;
   }
   const AskedIsa none("");  // as if it were not set
   EXPECT_EQ(refusal("cpu", DType::f32), "");

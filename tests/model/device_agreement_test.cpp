@@ -13,13 +13,14 @@ namespace {
 
 using model::HeadTask;
 
-/// Of outputs and gradients, to the largest element and by norm; of gradients that are zero but for
-/// rounding, to the largest of all. Measured when this was written: 6e-7 for outputs; 2e-6 for
-/// gradients, which are sums over all tokens.
+/// Of outputs by norm, and of the worst to the largest; of gradients in both ways; of gradients
+/// that are zero but for rounding, to the largest of all. Measured when this was written: 6e-7 for
+/// outputs; 2e-6 for gradients, which are sums over all tokens; in bf16 9e-3 and 2.1e-2 for
+/// outputs.
 struct Tolerance {
-  double outputs = 1e-5, gradients = 1e-5, zeros = 1e-6;
+  double outputs = 1e-5, worst_output = 1e-5, gradients = 1e-5, zeros = 1e-6;
 };
-constexpr Tolerance kOfBf16{2e-2, 5e-2, 1e-2};
+constexpr Tolerance kOfBf16{2e-2, 3e-2, 5e-2, 1e-2};
 
 model::ModelConfig wider_config(HeadTask task, kernels::Gelu gelu) {
   model::ModelConfig config = small_config(task, gelu);
@@ -69,7 +70,8 @@ class ModelOnDevice : public DeviceTest {
         }
       }
     }
-    return close(actual, expected, tolerance().outputs);
+    EXPECT_LE(relative_error(actual, expected).by_norm, tolerance().outputs) << name;
+    return close(actual, expected, tolerance().worst_output);
   }
 
   static void compare_gradients(TrainingCase& tested, TrainingCase& truth) {

@@ -14,8 +14,8 @@ namespace dnabird::test {
 
 /// Devices that kernels are tested on. The reference in f32 is one of them, and each instruction
 /// set of the CPU is one.
-inline const auto kDevices =
-    ::testing::Values("cpu_baseline", "cpu_avx2", "cpu_avx512", "reference", "cuda");
+inline const auto kDevices = ::testing::Values("cpu_baseline", "cpu_avx2", "cpu_avx512",
+                                               "cpu_avx512_bf16", "reference", "cuda");
 
 /// The CPU in bf16, where the processor has the instructions.
 inline constexpr const char* kBf16 = "cpu_bf16";

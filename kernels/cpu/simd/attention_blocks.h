@@ -1,89 +1,165 @@
 // What both directions of block attention share: packing blocks, and reading a list of blocks.
 #pragma once
 
-#include "kernels/cpu/simd/math.h"
-#include "kernels/cpu/simd/product.h"
+#include "kernels/cpu/simd/attention_tiles.h"
 
 namespace dnabird::kernels::cpu::DNABIRD_TIER {
 
-/// A (tokens, head_size) matrix of a head, `stride` floats between tokens.
+/// A (tokens, head_size) matrix of a head, `stride` elements between tokens.
+template <class Form>
 struct HeadMatrix {
-  const float* data;
+  const typename Form::Element* data;
   std::int64_t stride;
+
+  HeadMatrix(const void* first, std::int64_t between)
+      : data(static_cast<const typename Form::Element*>(first)), stride(between) {}
+  const typename Form::Element* token(std::int64_t t) const { return data + t * stride; }
 };
 
-/// Packs the used tokens of block b as they are, into panels of the whole head (`to` is the
-/// head's).
-inline void pack_block(const HeadShape& s, const HeadMatrix& from, std::int64_t b, float* to) {
-  pack_rows({.depth = s.used_tokens(b),
-             .columns = s.head_size,
-             .from = from.data + b * s.block_size * from.stride,
-             .stride = from.stride,
-             .to = to + b * s.block_size * kPanel,
-             .panel_stride = s.packed_tokens() * kPanel});
-}
-
-/// Packs the transpose of the used tokens of block b.
-inline void pack_block_transposed(const HeadShape& s, const HeadMatrix& from, std::int64_t b,
-                                  float* to) {
-  pack_transposed({.depth = s.head_size,
-                   .columns = s.used_tokens(b),
-                   .from = from.data + b * s.block_size * from.stride,
-                   .stride = from.stride,
-                   .to = to + b * s.packed_transposed(),
-                   .panel_stride = s.head_size * kPanel});
-}
-
-/// Neighbouring key blocks of a list that are read as one.
-struct KeyRun {
-  std::int64_t first, keys;  // tokens
-  float bias;                // log2 of the multiplicity
-};
-
-/// Goes through a list of blocks in runs, up to the padding.
-class KeyRuns {
- public:
-  KeyRuns(const HeadShape& shape, const BlockLists& lists, std::int64_t block)
-      : shape_(shape), lists_(lists), at_(lists.begin[block]), end_(lists.begin[block + 1]) {}
-
-  /// The next run; false at the end.
-  bool next(KeyRun& run) {
-    if (at_ == end_ || shape_.used_tokens(lists_.block[at_]) == 0) return false;
-    const std::int32_t multiplicity = lists_.multiplicity[at_];
-    run.first = lists_.block[at_] * shape_.block_size;
-    run.keys = shape_.used_tokens(lists_.block[at_]);
-    run.bias = multiplicity == 1 ? 0.0f : __builtin_log2f(static_cast<float>(multiplicity));
-    for (++at_; at_ < end_; ++at_) {
-      const std::int64_t more = shape_.used_tokens(lists_.block[at_]);
-      const bool neighbour = lists_.block[at_] == lists_.block[at_ - 1] + 1;
-      if (!neighbour || more == 0 || lists_.multiplicity[at_] != multiplicity ||
-          run.keys + more > shape_.most_keys) {
-        break;
+/// Packs the used tokens of block b as they are: words go through tokens. A vector of channels has
+/// `to_vector` floats.
+template <class Form>
+inline void pack_rows_of_block(const HeadShape& s, const HeadMatrix<Form>& from, std::int64_t b,
+                               float* to, std::int64_t to_vector) {
+  const std::int64_t tokens = s.used_tokens(b);
+  for (std::int64_t d = 0; d < s.head_size; d += kLanes, to += to_vector) {
+    const std::int64_t left = s.head_size - d;
+    float* word = to;
+    if constexpr (Form::kPair == 1) {
+      for (std::int64_t t = 0; t < tokens; ++t, word += kLanes) {
+        store(word, Form::words(from.token(b * s.block_size + t) + d, left));
       }
-      run.keys += more;
+    } else {
+      for (std::int64_t t = 0; t < tokens; t += 2, word += kLanes) {
+        const auto* lower = from.token(b * s.block_size + t) + d;
+        store(word, Form::interleave(load_first<HalfVec>(lower, left),
+                                     t + 1 < tokens ? load_first<HalfVec>(lower + from.stride, left)
+                                                    : HalfVec{}));
+      }
     }
+  }
+}
+
+/// Packs the transpose of the used tokens of block b: words go through channels. `to` is the
+/// head's.
+template <class Form>
+inline void pack_transposed_block(const HeadShape& s, const HeadMatrix<Form>& from, std::int64_t b,
+                                  float* to) {
+  const std::int64_t tokens = s.used_tokens(b), words = s.words(s.head_size);
+  to += b * s.vectors(s.block_size) * s.transposed_vector();
+  for (std::int64_t t = 0; t < tokens; t += kLanes, to += s.transposed_vector()) {
+    const std::int64_t count = tokens - t < kLanes ? tokens - t : kLanes;
+    for (std::int64_t w = 0; w < words; w += kLanes) {
+      Vec v[kLanes] = {};
+      for (std::int64_t l = 0; l < count; ++l) {
+        v[l] = Form::words(from.token(b * s.block_size + t + l) + w * Form::kPair, words - w);
+      }
+      transpose(v);
+      const std::int64_t depth = words - w < kLanes ? words - w : kLanes;
+      for (std::int64_t k = 0; k < depth; ++k) store(to + (w + k) * kLanes, v[k]);
+    }
+  }
+}
+
+/// The tokens of a block as the left side of a product; what has to be converted goes to `scratch`
+/// (S, head_size).
+template <class Form>
+inline RowWords left_side(const HeadShape& s, const HeadMatrix<Form>& from, std::int64_t block,
+                          float* scratch) {
+  const auto* first = from.token(block * s.block_size);
+  if constexpr (sizeof(typename Form::Element) * Form::kPair == sizeof(float)) {
+    return {reinterpret_cast<const float*>(first), from.stride / Form::kPair};
+  } else {
+    for (std::int64_t i = 0; i < s.used_tokens(block); ++i) {
+      for (std::int64_t d = 0; d < s.head_size; d += kLanes) {
+        store_first(scratch + i * s.head_size + d,
+                    Form::values(first + i * from.stride + d, s.head_size - d), s.head_size - d);
+      }
+    }
+    return {scratch, s.head_size};
+  }
+}
+
+constexpr std::int64_t kMostVectors = 512 / kLanes;
+
+/// Keys that are read at once: vectors of a tile of scores, of whichever blocks. Those of a block
+/// with less than a whole vector of keys end in lanes that are none.
+struct KeyBatch {
+  std::int64_t vectors = 0, stretches = 0;
+  std::int64_t transposed[kMostVectors];  // number of the vector in the head, transposed
+  std::int32_t keys[kMostVectors];        // 1 to kLanes
+  float bias[kMostVectors];               // log2 of the multiplicity
+  Stretch stretch[kMostVectors];          // neighbours, as the depth of a product
+  bool whole = true, biased = false;      // every vector has kLanes keys; any bias is not 0
+};
+
+/// Goes through a list of blocks up to the padding, in batches of about the same size.
+template <class Form>
+class KeyBatches {
+ public:
+  KeyBatches(const HeadShape& shape, const BlockLists& lists, std::int64_t block)
+      : shape_(shape), lists_(lists), at_(lists.begin[block]), end_(lists.begin[block + 1]) {
+    std::int64_t vectors = 0;
+    for (std::int32_t n = at_; n < end_; ++n) {
+      vectors += shape.vectors(shape.used_tokens(lists.block[n]));
+    }
+    left_ = vectors;
+    const std::int64_t batches = (vectors + shape.most_vectors - 1) / shape.most_vectors;
+    size_ = batches > 1 ? (vectors + batches - 1) / batches : vectors;
+    if (size_ < shape.most_vectors) size_ += size_ % 2;
+  }
+
+  /// The next batch; false at the end.
+  bool next(KeyBatch& batch) {
+    if (left_ == 0) return false;
+    batch.vectors = batch.stretches = 0;
+    batch.whole = true;
+    batch.biased = false;
+    while (batch.vectors < size_ && left_ > 0) add(batch);
     return true;
   }
 
  private:
+  /// Adds the next vector.
+  void add(KeyBatch& batch) {
+    const std::int64_t block = lists_.block[at_], tokens = shape_.used_tokens(block);
+    const std::int32_t multiplicity = lists_.multiplicity[at_];
+    const std::int64_t first = block * shape_.block_size + within_ * kLanes;
+    const std::int64_t rest = tokens - within_ * kLanes, keys = rest < kLanes ? rest : kLanes;
+    const std::int64_t v = batch.vectors++;
+    --left_;
+    batch.transposed[v] = block * shape_.vectors(shape_.block_size) + within_;
+    batch.keys[v] = static_cast<std::int32_t>(keys);
+    batch.bias[v] = multiplicity == 1 ? 0.0f : __builtin_log2f(static_cast<float>(multiplicity));
+    batch.whole = batch.whole && keys == kLanes;
+    batch.biased = batch.biased || multiplicity != 1;
+    const Stretch next{v * kLanes / Form::kPair, first / Form::kPair,
+                       (keys + Form::kPair - 1) / Form::kPair};
+    Stretch* last = batch.stretches > 0 ? &batch.stretch[batch.stretches - 1] : nullptr;
+    if (last && last->left + last->depth == next.left && last->right + last->depth == next.right) {
+      last->depth += next.depth;
+    } else {
+      batch.stretch[batch.stretches++] = next;
+    }
+    ++within_;
+    while (at_ < end_ && within_ * kLanes >= shape_.used_tokens(lists_.block[at_])) {
+      ++at_;
+      within_ = 0;
+    }
+  }
+
   const HeadShape& shape_;
-  const BlockLists& lists_;
+  BlockLists lists_;
   std::int32_t at_, end_;
+  std::int64_t within_ = 0, left_ = 0, size_ = 0;
 };
 
-/// tile (queries, keys) = a b^T for a block of queries and the keys of a run, which are packed
-/// transposed at `keys` (the head's).
-inline void multiply_keys(const HeadShape& s, std::int64_t block, const HeadMatrix& a,
-                          const float* keys, const KeyRun& run, float* tile) {
-  product({.rows = s.used_tokens(block),
-           .columns = (run.keys + kPanel - 1) / kPanel * kPanel,
-           .depth = s.head_size,
-           .a = a.data + block * s.block_size * a.stride,
-           .a_stride = a.stride,
-           .b = keys + run.first / s.block_size * s.packed_transposed(),
-           .b_panel = s.head_size * kPanel,
-           .c = tile,
-           .c_stride = s.tile_columns()});
+/// Where the vectors of a batch begin in the head's transposed keys or values.
+inline void point_at(const HeadShape& s, const KeyBatch& batch, const float* transposed,
+                     const float** vectors) {
+  for (std::int64_t v = 0; v < batch.vectors; ++v) {
+    vectors[v] = transposed + batch.transposed[v] * s.transposed_vector();
+  }
 }
 
 }  // namespace dnabird::kernels::cpu::DNABIRD_TIER

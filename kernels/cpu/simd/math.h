@@ -20,21 +20,53 @@ inline Vec scale_by_power(Vec p, Vec shifted) {
   return p;
 }
 
-/// 2^x for x <= 127; 0 below -125. Polynomial of degree 6 in the Chebyshev basis on [-1/2, 1/2].
+/// x in parts: `fraction` in [-1/2, 1/2], and the nearest integer n in a form for times_power.
+struct PowerOfTwo {
+  Vec fraction, n;
+};
+#if defined(__AVX512F__) && DNABIRD_LANES == 16  // masked: GCC 12 warns of the plain ones (105593)
+inline PowerOfTwo split_power(Vec x) {
+  const Vec n = reinterpret_cast<Vec>(
+      _mm512_maskz_roundscale_ps(0xFFFF, reinterpret_cast<__m512>(x), _MM_FROUND_NO_EXC));
+  return {x - n, n};
+}
+inline Vec times_power(Vec p, const PowerOfTwo& x) {
+  return reinterpret_cast<Vec>(
+      _mm512_maskz_scalef_ps(0xFFFF, reinterpret_cast<__m512>(p), reinterpret_cast<__m512>(x.n)));
+}
+#else
+inline PowerOfTwo split_power(Vec x) {
+  const Vec shifted = x + kRoundingShift;
+  return {x - (shifted - kRoundingShift), shifted};
+}
+inline Vec times_power(Vec p, const PowerOfTwo& x) { return scale_by_power(p, x.n); }
+#endif
+
+/// 2^x for x <= 127; 0 below -125. Polynomial of degree 5 in the Chebyshev basis on [-1/2, 1/2].
 inline Vec exp2_to_zero(Vec x) {
   const Vec low = broadcast(-125.0f);
-  const Vec inside = maximum(low, x);
-  const Vec shifted = inside + kRoundingShift;
-  const Vec f = inside - (shifted - kRoundingShift);
-  Vec p = broadcast(1.5469732010e-04f);
-  p = p * f + 1.3400432165e-03f;
-  p = p * f + 9.6180256028e-03f;
-  p = p * f + 5.5503272142e-02f;
-  p = p * f + 2.4022651214e-01f;
-  p = p * f + 6.9314720671e-01f;
+  const PowerOfTwo parts = split_power(maximum(low, x));
+  const Vec f = parts.fraction;
+  Vec p = broadcast(1.3390863365e-03f);
+  p = p * f + 9.6760319183e-03f;
+  p = p * f + 5.5503571142e-02f;
+  p = p * f + 2.4022107485e-01f;
+  p = p * f + 6.9314718803e-01f;
   p = p * f + 1.0f;
-  p = scale_by_power(p, shifted);
-  return x < low ? Vec{} : p;
+  return x < low ? Vec{} : times_power(p, parts);
+}
+
+/// The same with an error of 4e-6 of the result: degree 4.
+inline Vec exp2_to_zero_rough(Vec x) {
+  const Vec low = broadcast(-125.0f);
+  const PowerOfTwo parts = split_power(maximum(low, x));
+  const Vec f = parts.fraction;
+  Vec p = broadcast(9.6663685154e-03f);
+  p = p * f + 5.5921975842e-02f;
+  p = p * f + 2.4022349038e-01f;
+  p = p * f + 6.9312104520e-01f;
+  p = p * f + 1.0f;
+  return x < low ? Vec{} : times_power(p, parts);
 }
 
 /// e^x, with x limited to [-86.6, 88].

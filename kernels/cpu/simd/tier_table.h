@@ -15,6 +15,25 @@ template <class T>
 constexpr ElementLoops<T> kLoops{gelu_forward<T>, gelu_backward<T>, dropout<T>,
                                  layer_norm_forward<T>, layer_norm_backward<T>};
 
+#if defined(__AVX512BF16__) && DNABIRD_LANES == 16
+using HalfForm = PairForm;
+#else
+using HalfForm = WidenedForm;
+#endif
+
+template <class Form>
+inline constexpr AttentionKernels attention_kernels() {
+  return {.lanes = kLanes,
+          .pair = Form::kPair,
+          .strip_rows = kTileRows,
+          .pack = attention_pack<Form>,
+          .forward = attention_forward<Form>,
+          .pack_backward = attention_pack_backward<Form>,
+          .head = attention_head<Form>,
+          .queries = attention_queries<Form>,
+          .keys = attention_keys<Form>};
+}
+
 inline constexpr Tier make_tier(const char* name, Products products) {
   return {.name = name,
           .panel = kPanel,
@@ -29,9 +48,8 @@ inline constexpr Tier make_tier(const char* name, Products products) {
           .log_sum_exp = log_sum_exp,
           .scaled_exponential = scaled_exponential,
           .adamw = adamw,
-          .attention_pack_block = attention_pack_block,
-          .attention_forward_block = attention_forward_block,
-          .attention_backward_head = attention_backward_head};
+          .attention = attention_kernels<FloatForm>(),
+          .attention_bf16 = attention_kernels<HalfForm>()};
 }
 
 }  // namespace dnabird::kernels::cpu::DNABIRD_TIER
