@@ -130,12 +130,14 @@ template <>
       Vec p1 = load(b.p + other * stride + at), ds1 = load(b.ds + other * stride + at);
       first.apply(form, p0, ds0);
       second.apply(form, p1, ds1);
-      const HalfVec none{}, rounded0 = narrow(ds0), rounded1 = both ? narrow(ds1) : none;
-      store(b.p + i / 2 * stride + at, PairForm::interleave(narrow(p0), both ? narrow(p1) : none));
-      store(b.ds + i / 2 * stride + at, PairForm::interleave(rounded0, rounded1));
-      __builtin_memcpy(b.ds_rows + i * stride + at / 2, &rounded0, sizeof rounded0);
-      __builtin_memcpy(b.ds_rows + other * stride + at / 2, both ? &rounded1 : &rounded0,
-                       sizeof rounded1);
+      const Vec ds = PairForm::narrow_both(ds0, both ? ds1 : Vec{});
+      store(b.p + i / 2 * stride + at,
+            PairForm::in_turns(PairForm::narrow_both(p0, both ? p1 : Vec{})));
+      store(b.ds + i / 2 * stride + at, PairForm::in_turns(ds));
+      HalfVec rows[2];
+      __builtin_memcpy(rows, &ds, sizeof rows);
+      if (both) __builtin_memcpy(b.ds_rows + other * stride + at / 2, &rows[1], sizeof rows[1]);
+      __builtin_memcpy(b.ds_rows + i * stride + at / 2, &rows[0], sizeof rows[0]);
     }
   }
 }

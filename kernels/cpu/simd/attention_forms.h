@@ -83,7 +83,7 @@ struct FloatForm {
   static void put(float* to, Vec v, std::int64_t n) { store_first(to, v, n); }
   static Vec broadcast(const float* word) { return DNABIRD_TIER::broadcast(*word); }
   static Vec multiply_add(Vec a, Vec b, Vec sum) { return a * b + sum; }
-  static Vec exp2(Vec x) { return exp2_to_zero(x); }
+  static Vec exp2(Vec x) { return exp2_or_tiny(x); }
 };
 
 /// bf16 in memory, f32 in products.
@@ -119,8 +119,20 @@ struct PairForm {
                                                   reinterpret_cast<__m512bh>(a),
                                                   reinterpret_cast<__m512bh>(b)));
   }
-  static Vec exp2(Vec x) { return exp2_to_zero_rough(x); }
+  static Vec exp2(Vec x) { return exp2_or_tiny_rough(x); }
 
+  /// Two vectors of values in bf16, one behind the other.
+  static Vec narrow_both(Vec first, Vec second) {
+    return reinterpret_cast<Vec>(
+        _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(second), reinterpret_cast<__m512>(first)));
+  }
+  /// The same in turns: each word has one of both.
+  static Vec in_turns(Vec both) {
+    typedef std::uint16_t Halves __attribute__((vector_size(DNABIRD_LANES * 4)));
+    const Halves halves = reinterpret_cast<Halves>(both);
+    return reinterpret_cast<Vec>(
+        shuffle(halves, halves, [](int l) { return l / 2 + l % 2 * DNABIRD_LANES; }));
+  }
   /// Words of a column of two rows: `upper` is the second of the pair.
   static Vec interleave(HalfVec lower, HalfVec upper) {
     return floats_of(__builtin_convertvector(lower, WordVec) |

@@ -8,6 +8,7 @@
 namespace dnabird::kernels::cpu::DNABIRD_TIER {
 
 constexpr float kLn2 = 0.693147180559945309f;
+constexpr float kNoScore = -1e38f;
 
 /// The scratch of a block of queries (see AttentionForward::scratch).
 struct ForwardScratch {
@@ -27,7 +28,7 @@ struct ForwardScratch {
 
 /// Lanes that hold no key get a score that no maximum takes and whose exponential is 0.
 inline void cover_lanes(const KeyBatch& batch, float scale, float* row) {
-  const float least = scale < 0 ? 1e38f : -1e38f;
+  const float least = scale < 0 ? -kNoScore : kNoScore;
   for (std::int64_t v = 0; v < batch.vectors; ++v) {
     for (std::int64_t l = batch.keys[v]; l < kLanes; ++l) row[v * kLanes + l] = least;
   }
@@ -35,6 +36,17 @@ inline void cover_lanes(const KeyBatch& batch, float scale, float* row) {
 
 /// The largest score of a row, in powers of two, and `top`.
 inline float row_maximum(const KeyBatch& batch, const float* row, float scale, float top) {
+  if (!batch.biased && scale >= 0) {
+    Vec most = load(row), other = most;
+    std::int64_t v = 1;
+    for (; v + 2 <= batch.vectors; v += 2) {
+      most = maximum(most, load(row + v * kLanes));
+      other = maximum(other, load(row + (v + 1) * kLanes));
+    }
+    if (v < batch.vectors) most = maximum(most, load(row + v * kLanes));
+    const float largest = horizontal_maximum(maximum(most, other)) * scale;
+    return top > largest ? top : largest;
+  }
   Vec even = broadcast(top), odd = even;
   std::int64_t v = 0;
   for (; v + 2 <= batch.vectors; v += 2) {
@@ -51,7 +63,10 @@ template <class Form>
 inline float softmax_row(const KeyBatch& batch, float scale, float* row, float* row_sum,
                          float& row_top) {
   const float top = row_maximum(batch, row, scale, row_top);
-  const float shrink = row_top == top ? 1.0f : exp2_to_zero(broadcast(row_top - top))[0];
+  float shrink = 1.0f;
+  if (row_top != top) {
+    shrink = row_top == kNoScore ? 0.0f : exp2_or_tiny(broadcast(row_top - top))[0];
+  }
   Vec sum = load(row_sum) * shrink;
   const auto probability = [&](std::int64_t v) {
     return Form::exp2(load(row + v * kLanes) * scale + (batch.bias[v] - top));
@@ -63,7 +78,13 @@ inline float softmax_row(const KeyBatch& batch, float scale, float* row, float* 
       sum += p;
     }
   } else {
-    for (std::int64_t v = 0; v < batch.vectors; ++v) {
+    std::int64_t v = 0;
+    for (; v + 2 <= batch.vectors; v += 2) {
+      const Vec first = probability(v), second = probability(v + 1);
+      store(row + v * kLanes / 2, Form::narrow_both(first, second));
+      sum += first + second;
+    }
+    if (v < batch.vectors) {
       const Vec p = probability(v);
       const HalfVec rounded = narrow(p);
       __builtin_memcpy(row + v * kLanes / 2, &rounded, sizeof rounded);
@@ -153,7 +174,7 @@ inline void attention_forward(const AttentionForward& a, std::int64_t block, flo
   const ForwardScratch b(s, scratch);
   for (std::int64_t i = 0; i < queries; ++i) {
     store(b.row_sum + i * kLanes, Vec{});
-    b.row_top[i] = -1e38f;
+    b.row_top[i] = kNoScore;
   }
   const RowWords left = left_side<Form>(s, {a.q, s.qkv_stride}, block, b.left);
   Start start = Start::zero;

@@ -9,7 +9,7 @@ namespace dnabird::kernels::cpu::DNABIRD_TIER {
 constexpr float kLog2E = 1.44269504088896341f;
 constexpr float kRoundingShift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
 
-/// p * 2^n for p in [0.7, 1.5] and an integer n in [-125, 127], given as n + kRoundingShift: the
+/// p * 2^n for p in [0.7, 2] and an integer n in [-125, 126], given as n + kRoundingShift: the
 /// lowest bits of that float are n, and a float's exponent is a sum away.
 inline Vec scale_by_power(Vec p, Vec shifted) {
   IntVec n, bits;
@@ -20,53 +20,52 @@ inline Vec scale_by_power(Vec p, Vec shifted) {
   return p;
 }
 
-/// x in parts: `fraction` in [-1/2, 1/2], and the nearest integer n in a form for times_power.
+/// x in parts: `fraction` in [0, 1], and the integer below it in a form for times_power.
 struct PowerOfTwo {
-  Vec fraction, n;
+  Vec fraction, whole;
 };
-#if defined(__AVX512F__) && DNABIRD_LANES == 16  // masked: GCC 12 warns of the plain ones (105593)
+#if defined(__AVX512DQ__) && DNABIRD_LANES == 16  // masked: GCC 12 warns of the plain ones (105593)
 inline PowerOfTwo split_power(Vec x) {
-  const Vec n = reinterpret_cast<Vec>(
-      _mm512_maskz_roundscale_ps(0xFFFF, reinterpret_cast<__m512>(x), _MM_FROUND_NO_EXC));
-  return {x - n, n};
+  constexpr int kDown = 1;
+  return {reinterpret_cast<Vec>(_mm512_maskz_reduce_ps(0xFFFF, reinterpret_cast<__m512>(x),
+                                                       kDown | _MM_FROUND_NO_EXC)),
+          x};  // times_power rounds down
 }
 inline Vec times_power(Vec p, const PowerOfTwo& x) {
-  return reinterpret_cast<Vec>(
-      _mm512_maskz_scalef_ps(0xFFFF, reinterpret_cast<__m512>(p), reinterpret_cast<__m512>(x.n)));
+  return reinterpret_cast<Vec>(_mm512_maskz_scalef_ps(0xFFFF, reinterpret_cast<__m512>(p),
+                                                      reinterpret_cast<__m512>(x.whole)));
 }
 #else
 inline PowerOfTwo split_power(Vec x) {
-  const Vec shifted = x + kRoundingShift;
+  const Vec shifted = (x - 0.5f) + kRoundingShift;
   return {x - (shifted - kRoundingShift), shifted};
 }
-inline Vec times_power(Vec p, const PowerOfTwo& x) { return scale_by_power(p, x.n); }
+inline Vec times_power(Vec p, const PowerOfTwo& x) { return scale_by_power(p, x.whole); }
 #endif
 
-/// 2^x for x <= 127; 0 below -125. Polynomial of degree 5 in the Chebyshev basis on [-1/2, 1/2].
-inline Vec exp2_to_zero(Vec x) {
-  const Vec low = broadcast(-125.0f);
-  const PowerOfTwo parts = split_power(maximum(low, x));
+/// 2^x for x <= 126; below -125 as for -125, which is nothing beside 1. The polynomials are 1 at 0
+/// and have the least relative error on [0, 1] that their degree allows (Remez): 1.4e-7 in floats.
+inline Vec exp2_or_tiny(Vec x) {
+  const PowerOfTwo parts = split_power(maximum(broadcast(-125.0f), x));
   const Vec f = parts.fraction;
-  Vec p = broadcast(1.3390863365e-03f);
-  p = p * f + 9.6760319183e-03f;
-  p = p * f + 5.5503571142e-02f;
-  p = p * f + 2.4022107485e-01f;
-  p = p * f + 6.9314718803e-01f;
+  Vec p = broadcast(1.8671300724e-03f);
+  p = p * f + 9.0170303159e-03f;
+  p = p * f + 5.5799913110e-02f;
+  p = p * f + 2.4016445015e-01f;
+  p = p * f + 6.9315131180e-01f;
   p = p * f + 1.0f;
-  return x < low ? Vec{} : times_power(p, parts);
+  return times_power(p, parts);
 }
 
-/// The same with an error of 4e-6 of the result: degree 4.
-inline Vec exp2_to_zero_rough(Vec x) {
-  const Vec low = broadcast(-125.0f);
-  const PowerOfTwo parts = split_power(maximum(low, x));
+/// The same with an error of 9e-5 of the result, a twentieth of what bf16 rounds.
+inline Vec exp2_or_tiny_rough(Vec x) {
+  const PowerOfTwo parts = split_power(maximum(broadcast(-125.0f), x));
   const Vec f = parts.fraction;
-  Vec p = broadcast(9.6663685154e-03f);
-  p = p * f + 5.5921975842e-02f;
-  p = p * f + 2.4022349038e-01f;
-  p = p * f + 6.9312104520e-01f;
+  Vec p = broadcast(7.7067042004e-02f);
+  p = p * f + 2.2764499120e-01f;
+  p = p * f + 6.9511678641e-01f;
   p = p * f + 1.0f;
-  return x < low ? Vec{} : times_power(p, parts);
+  return times_power(p, parts);
 }
 
 /// e^x, with x limited to [-86.6, 88].
