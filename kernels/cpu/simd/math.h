@@ -9,10 +9,11 @@ namespace dnabird::kernels::cpu::DNABIRD_TIER {
 constexpr float kLog2E = 1.44269504088896341f;
 constexpr float kRoundingShift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
 
-/// p * 2^n for p in [0.7, 2] and an integer n in [-125, 126], given as n + kRoundingShift: the
-/// lowest bits of that float are n, and a float's exponent is a sum away.
+/// p * 2^n < 2^128 for p in [0.7, 2] and an integer n >= -125, given as n + kRoundingShift: the
+/// lowest bits of that float are n, and a float's exponent is a sum away. Any n gives some float:
+/// lanes that nobody reads hold anything.
 inline Vec scale_by_power(Vec p, Vec shifted) {
-  IntVec n, bits;
+  WordVec n, bits;
   __builtin_memcpy(&n, &shifted, sizeof n);
   __builtin_memcpy(&bits, &p, sizeof bits);
   bits += n << 23;
