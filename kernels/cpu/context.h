@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/memory_pool.h"
 #include "kernels/cpu/tier.h"
+#include "kernels/typed.h"
 
 namespace dnabird::kernels::cpu {
 
@@ -50,15 +51,6 @@ constexpr std::int64_t round_up(std::int64_t n, std::int64_t unit) {
 /// Elements of a piece of a cheap elementwise op: well above the cost of starting a task.
 constexpr std::int64_t kPiece = 1 << 14;
 
-/// A typed view of an untyped buffer, of the same constness.
-template <class T>
-const T* as(const void* memory) {
-  return static_cast<const T*>(memory);
-}
-template <class T>
-T* as(void* memory) {
-  return static_cast<T*>(memory);
-}
 inline const float* floats(const void* memory) { return static_cast<const float*>(memory); }
 inline float* floats(void* memory) { return static_cast<float*>(memory); }
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/reference/typed.h"
+#include "kernels/typed.h"
 
 namespace dnabird::kernels::reference {
 

@@ -1,7 +1,7 @@
 #include "kernels/reference/dropout.h"
 
 #include "kernels/philox.h"
-#include "kernels/reference/typed.h"
+#include "kernels/typed.h"
 
 namespace dnabird::kernels::reference {
 

@@ -1,6 +1,6 @@
 #include "kernels/reference/embedding.h"
 
-#include "kernels/reference/typed.h"
+#include "kernels/typed.h"
 
 namespace dnabird::kernels::reference {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/reference/typed.h"
+#include "kernels/typed.h"
 
 namespace dnabird::kernels::reference {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernels/reference/gelu.h"
-#include "kernels/reference/typed.h"
+#include "kernels/typed.h"
 
 namespace dnabird::kernels::reference {
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/reference/typed.h"
+#include "kernels/typed.h"
 
 namespace dnabird::kernels::reference {
 

@@ -1,7 +1,7 @@
 // Typed views of the untyped buffers that a kernel set is given.
 #pragma once
 
-namespace dnabird::kernels::reference {
+namespace dnabird::kernels {
 
 /// A typed pointer of the same constness: `as<T>(args.x)`.
 template <class T>
@@ -13,4 +13,4 @@ T* as(void* memory) {
   return static_cast<T*>(memory);
 }
 
-}  // namespace dnabird::kernels::reference
+}  // namespace dnabird::kernels
