@@ -18,9 +18,11 @@ constexpr std::int64_t kNearBytes = 768 << 10;
 constexpr std::int64_t kTaskWork = 1 << 20;
 // Calls take multiples of so many rows and a rest, so that few shapes have to be prepared.
 constexpr std::int64_t kRowUnit = 32;
-// Rows are summed to gradients of parameters in at most so many groups, each on one thread; then
-// the groups in order.
+// Rows are summed to gradients of parameters in at most so many groups; then the groups in order.
 constexpr std::int64_t kGroups = 12;
+// Where there are fewer groups, each is so many tasks that there are as many in all, but none with
+// fewer columns of dy than this.
+constexpr std::int64_t kFewestColumns = 64, kColumnUnit = 16;
 // Weights of so many elements stay in the second cache while rows are added. A group of larger ones
 // has more rows, since its sums are written to memory and read again.
 constexpr std::int64_t kSmallWeight = 1 << 17;
@@ -65,14 +67,16 @@ WeightShape backward_weight(std::int64_t in, std::int64_t out) {
   return {.k = out, .n = in, .row = in, .column = 1, .dtype = kType<T>};
 }
 
-/// Part of the rows: [begin, begin + count).
-struct RowPart {
+using SharedProduct = std::shared_ptr<const OneDnnProduct>;
+
+/// Part of the rows, or of the columns: [begin, begin + count).
+struct Part {
   std::int64_t begin, count;
 };
 
 /// Cuts rows into parts of `most` (a multiple of kRowUnit), a multiple of kRowUnit, and a rest.
-std::vector<RowPart> cut_rows(std::int64_t rows, std::int64_t most) {
-  std::vector<RowPart> parts;
+std::vector<Part> cut_rows(std::int64_t rows, std::int64_t most) {
+  std::vector<Part> parts;
   for (std::int64_t begin = 0; begin < rows; begin += parts.back().count) {
     const std::int64_t left = rows - begin;
     const std::int64_t units = left / kRowUnit * kRowUnit;
@@ -94,7 +98,7 @@ std::int64_t rows_at_once(const Context& context, const LinearArgs& a) {
   return std::min(round_up(std::max(share, worth), kRowUnit), most);
 }
 
-std::int64_t scratch_of(const std::vector<std::shared_ptr<const OneDnnProduct>>& products) {
+std::int64_t scratch_of(const std::vector<SharedProduct>& products) {
   std::size_t most = 0;
   for (const auto& product : products) most = std::max(most, product->scratch_bytes());
   return round_up(static_cast<std::int64_t>(most), 64);
@@ -106,6 +110,8 @@ struct Backward {
   std::int64_t group;  // rows; the last group may have fewer
   std::int64_t groups;
   std::int64_t chunk;  // rows that go through all products before the next: they stay in a cache
+  std::int64_t slice;  // columns of dy that a task sums; the last slice may have fewer
+  std::int64_t slices;
   const void* weight;  // packed
   float* dw;           // (groups,out,in) sums of each group
   float* dbias;        // (groups,out)
@@ -115,7 +121,7 @@ std::int64_t divide_up(std::int64_t n, std::int64_t by) { return (n + by - 1) / 
 
 /// By the shape alone, so that sums do not depend on threads.
 Backward plan_backward(const LinearGrad& a) {
-  Backward b{a, 0, 0, 0, nullptr, nullptr, nullptr};
+  Backward b{a, 0, 0, 0, 0, 0, nullptr, nullptr, nullptr};
   const std::int64_t weight = a.in * a.out;
   const bool small = weight <= kSmallWeight;
   const std::int64_t most = std::clamp<std::int64_t>(kMostSums / weight, 1, kGroups);
@@ -125,6 +131,10 @@ Backward plan_backward(const LinearGrad& a) {
   b.groups = divide_up(a.rows, b.group);
   const std::int64_t chunks = divide_up(b.group, small ? kMostRows : 4 * kMostRows);
   b.chunk = round_up(divide_up(b.group, chunks), kRowUnit);
+  const std::int64_t slices = divide_up(kGroups, b.groups);
+  b.slice =
+      round_up(std::max(divide_up(a.out, slices), std::min(kFewestColumns, a.out)), kColumnUnit);
+  b.slices = divide_up(a.out, b.slice);
   return b;
 }
 
@@ -141,8 +151,8 @@ ProductShape dx_shape(const LinearGrad& a, std::int64_t rows) {
 }
 
 template <class T>
-ProductShape dw_shape(const LinearGrad& a, std::int64_t rows, bool adds) {
-  return {.m = a.out,
+ProductShape dw_shape(const LinearGrad& a, std::int64_t columns, std::int64_t rows, bool adds) {
+  return {.m = columns,
           .k = rows,
           .n = a.in,
           .a_row = 1,
@@ -153,10 +163,17 @@ ProductShape dw_shape(const LinearGrad& a, std::int64_t rows, bool adds) {
           .operands = kType<T>};
 }
 
-/// A chunk of rows with its products; those that are not wanted are null.
+/// What one slice does with a chunk: dw and dbias of its columns from all rows, dx of its part of
+/// the rows. Products that are not wanted, or have no rows, are null.
+struct Share {
+  Part columns, dx_rows;
+  SharedProduct dw, dx;
+};
+
+/// A chunk of rows, and the share of each slice.
 struct Chunk {
-  RowPart rows;
-  std::shared_ptr<const OneDnnProduct> dx, dw;
+  Part rows;
+  std::vector<Share> shares;
 };
 
 /// The chunks of `rows` rows that begin at 0.
@@ -164,49 +181,66 @@ template <class T>
 std::vector<Chunk> chunks_of(const Context& context, const Backward& b, std::int64_t rows) {
   const LinearGrad& a = b.args;
   std::vector<Chunk> chunks;
-  for (const RowPart& part : cut_rows(rows, b.chunk)) {
-    Chunk chunk{part, nullptr, nullptr};
-    if (a.dx) {
-      chunk.dx = context.onednn->of(dx_shape<T>(a, part.count), backward_weight<T>(a.in, a.out));
+  for (const Part& part : cut_rows(rows, b.chunk)) {
+    Chunk chunk{part, {}};
+    const std::int64_t step = round_up(divide_up(part.count, b.slices), kRowUnit);
+    for (std::int64_t s = 0; s < b.slices; ++s) {
+      const std::int64_t first = std::min(s * step, part.count);
+      Share share{{s * b.slice, std::min(b.slice, a.out - s * b.slice)},
+                  {part.begin + first, std::min(step, part.count - first)},
+                  nullptr,
+                  nullptr};
+      if (a.dx && share.dx_rows.count > 0) {
+        share.dx = context.onednn->of(dx_shape<T>(a, share.dx_rows.count),
+                                      backward_weight<T>(a.in, a.out));
+      }
+      if (a.dw) {
+        share.dw =
+            context.onednn->of(dw_shape<T>(a, share.columns.count, part.count, part.begin > 0));
+      }
+      chunk.shares.push_back(std::move(share));
     }
-    if (a.dw) chunk.dw = context.onednn->of(dw_shape<T>(a, part.count, part.begin > 0));
     chunks.push_back(std::move(chunk));
   }
   return chunks;
 }
 
 std::int64_t scratch_of(const std::vector<Chunk>& chunks) {
-  std::vector<std::shared_ptr<const OneDnnProduct>> products;
+  std::vector<SharedProduct> products;
   for (const Chunk& chunk : chunks) {
-    if (chunk.dx) products.push_back(chunk.dx);
-    if (chunk.dw) products.push_back(chunk.dw);
+    for (const Share& share : chunk.shares) {
+      if (share.dx) products.push_back(share.dx);
+      if (share.dw) products.push_back(share.dw);
+    }
   }
   return scratch_of(products);
 }
 
-/// All gradients of one group.
+/// All gradients of one slice of one group.
 template <class T>
-void group_backward(const Backward& b, std::int64_t group, const std::vector<Chunk>& chunks,
+void slice_backward(const Backward& b, std::int64_t task, const std::vector<Chunk>& chunks,
                     void* scratch) {
   const LinearGrad& a = b.args;
-  if (a.dbias) std::fill_n(b.dbias + group * a.out, a.out, 0.0f);
+  const std::int64_t group = task / b.slices, slice = task % b.slices;
+  const std::int64_t column = slice * b.slice, sums = group * a.out + column;
+  if (a.dbias) std::fill_n(b.dbias + sums, std::min(b.slice, a.out - column), 0.0f);
   for (const Chunk& chunk : chunks) {
+    const Share& share = chunk.shares[slice];
     const std::int64_t row = group * b.group + chunk.rows.begin;
-    const T* dy = as<T>(a.dy) + row * a.out;
-    if (chunk.dw) {
-      chunk.dw->run({.a = dy,
-                     .b = as<T>(a.x) + row * a.in,
-                     .c = b.dw + group * a.out * a.in,
-                     .scratch = scratch});
+    const T* dy = as<T>(a.dy) + row * a.out + column;
+    if (share.dw) {
+      share.dw->run(
+          {.a = dy, .b = as<T>(a.x) + row * a.in, .c = b.dw + sums * a.in, .scratch = scratch});
     }
-    if (chunk.dx) {
-      T* dx = as<T>(a.dx) + row * a.in;
+    if (share.dx) {
+      const std::int64_t first = group * b.group + share.dx_rows.begin;
+      T* dx = as<T>(a.dx) + first * a.in;
       if (a.dx_start && a.dx_start != a.dx) {
-        std::copy_n(as<T>(a.dx_start) + row * a.in, chunk.rows.count * a.in, dx);
+        std::copy_n(as<T>(a.dx_start) + first * a.in, share.dx_rows.count * a.in, dx);
       }
-      chunk.dx->run({.a = dy, .b = b.weight, .c = dx, .scratch = scratch});
+      share.dx->run({.a = as<T>(a.dy) + first * a.out, .b = b.weight, .c = dx, .scratch = scratch});
     }
-    if (a.dbias) add_rows(chunk.rows.count, a.out, a.out, dy, b.dbias + group * a.out);
+    if (a.dbias) add_rows(chunk.rows.count, share.columns.count, a.out, dy, b.dbias + sums);
   }
 }
 
@@ -227,9 +261,9 @@ template <class T>
 void linear_forward_by_onednn(const Context& context, const LinearArgs& a) {
   const WeightShape weight = forward_weight<T>(a.in, a.out);
   const PackedWeight w(context, floats(a.w), weight, Packed::kept);
-  const std::vector<RowPart> parts = cut_rows(a.rows, rows_at_once<T>(context, a));
-  std::vector<std::shared_ptr<const OneDnnProduct>> products;
-  for (const RowPart& part : parts) {
+  const std::vector<Part> parts = cut_rows(a.rows, rows_at_once<T>(context, a));
+  std::vector<SharedProduct> products;
+  for (const Part& part : parts) {
     products.push_back(context.onednn->of({.m = part.count,
                                            .k = a.in,
                                            .n = a.out,
@@ -244,7 +278,7 @@ void linear_forward_by_onednn(const Context& context, const LinearArgs& a) {
   const PoolBuffer<std::byte> memory(context.pool, context.threads * scratch);
   const OneDnnThreads one(1);
   const auto run = [&](std::int64_t task, int thread) {
-    const RowPart& part = parts[task];
+    const Part& part = parts[task];
     T* y = as<T>(a.y) + part.begin * a.out;
     T* sum = a.before_gelu ? as<T>(a.before_gelu) + part.begin * a.out : y;
     products[task]->run({.a = as<T>(a.x) + part.begin * a.in,
@@ -275,8 +309,8 @@ void linear_backward_by_onednn(const Context& context, const LinearGrad& a) {
   b.dw = dw.data();
   b.dbias = dbias.data();
   const OneDnnThreads one(1);
-  for_each_task(context, b.groups, [&](std::int64_t group, int thread) {
-    group_backward<T>(b, group, group == b.groups - 1 ? rest : whole,
+  for_each_task(context, b.groups * b.slices, [&](std::int64_t task, int thread) {
+    slice_backward<T>(b, task, task / b.slices == b.groups - 1 ? rest : whole,
                       memory.data() + thread * scratch);
   });
   if (a.dw) add_groups(context, b.groups, a.out * a.in, b.dw, floats(a.dw));
