@@ -38,10 +38,23 @@ double encoder_flops(const model::ModelConfig& config, std::int64_t batch, std::
   return static_cast<double>(batch) * flops;
 }
 
+double behind_attention_flops(const model::ModelConfig& config, std::int64_t rows) {
+  const auto channels = static_cast<double>(config.channels);
+  const auto inner = static_cast<double>(config.feed_forward);
+  return 2 * static_cast<double>(rows) * channels * (channels + 2 * inner);
+}
+
 double masked_lm_flops(const model::ModelConfig& config, std::int64_t rows) {
   const auto channels = static_cast<double>(config.channels);
   return 2 * static_cast<double>(rows) * channels *
          (channels + static_cast<double>(config.vocabulary));
+}
+
+double masked_step_flops(const model::ModelConfig& config, std::int64_t batch, std::int64_t tokens,
+                         std::int64_t labelled) {
+  return training_flops(encoder_flops(config, batch, tokens) -
+                        behind_attention_flops(config, batch * tokens - labelled) +
+                        masked_lm_flops(config, labelled));
 }
 
 }  // namespace dnabird::benchmarks

@@ -79,12 +79,14 @@ ModelCase forward(const Shape& shape) {
 
 ModelCase training_step(const Shape& shape, Loss loss) {
   const bool is_masked = loss == Loss::masked_tokens;
-  double flops = encoder_flops(config_of(shape), shape.batch, shape.tokens);
-  if (is_masked) flops += masked_lm_flops(config_of(shape), shape.batch * shape.tokens / 7);
+  const std::int64_t tokens = shape.batch * shape.tokens;
+  const double flops =
+      is_masked ? masked_step_flops(config_of(shape), shape.batch, shape.tokens, tokens / 7)
+                : training_flops(encoder_flops(config_of(shape), shape.batch, shape.tokens));
   return {.name = is_masked ? "training step, masked" : "training step",
           .shape = text(shape),
-          .flops = training_flops(flops),
-          .tokens = shape.batch * shape.tokens,
+          .flops = flops,
+          .tokens = tokens,
           .make =
               [shape, loss](core::KernelSet& kernels) {
                 const auto held = std::make_shared<Holder>(kernels, shape);

@@ -103,7 +103,9 @@ double ModelRun::training_step(Loss loss) {
   double value = 0;
   {
     model::ForwardCache cache;
-    const Tensor hidden = model_.encode(batch_, &cache, &noise);
+    const Tensor hidden = loss == Loss::hidden
+                              ? model_.encode(batch_, &cache, &noise)
+                              : model_.encode_for_loss(batch_, rows_.to_ints(), cache, &noise);
     Tensor dhidden;
     value = loss == Loss::hidden ? hidden_loss(hidden, dhidden)
                                  : masked_token_loss(hidden, cache, dhidden);
@@ -120,9 +122,8 @@ double ModelRun::forward_flops() const {
 }
 
 double ModelRun::training_step_flops(Loss loss) const {
-  double flops = forward_flops();
-  if (loss == Loss::masked_tokens) flops += masked_lm_flops(model_.config(), labelled());
-  return training_flops(flops);
+  if (loss == Loss::hidden) return training_flops(forward_flops());
+  return masked_step_flops(model_.config(), batch_.batch, batch_.tokens, labelled());
 }
 
 }  // namespace dnabird::benchmarks

@@ -132,7 +132,7 @@ ops::EmbeddingTables embedding_gradients(const Parameters& p) {
 
 /// Attention with its projection, residual and norm. The function's own buffers end with it, so
 /// inference never holds them beside those of the feed-forward part.
-/// With `rows` (M) only these are queries behind the attention itself, (M,C), and nothing is kept.
+/// With `rows` (M) only these are computed behind the attention itself, (M,C).
 Tensor attention_forward(const LayerContext& context, std::int64_t layer,
                          const AttentionInputs& inputs, const Tensor& x, const Tensor* rows,
                          LayerCache* cache) {
@@ -178,8 +178,15 @@ Tensor attention_backward(const LayerContext& context, std::int64_t layer,
   Tensor dsum = norm_backward(context, at + "output.LayerNorm", cache.attention_sum,
                               cache.attention_norm, dy);                               // (B,T,C)
   const Tensor dprojected = drop_backward(context, use_after_attention(layer), dsum);  // (B,T,C)
-  const Tensor dheads = dense_backward(context, at + "output.dense",
-                                       cache.context.reshape(x.shape()), dprojected);  // (B,T,C)
+  const Tensor all = cache.context.reshape(x.shape());                                 // (B,T,C)
+  const bool some = !cache.rows.index.is_empty();
+  Tensor dheads =
+      dense_backward(context, at + "output.dense",
+                     some ? ops::copy_rows(all, cache.rows.index) : all, dprojected);  // (B,T,C)
+  if (some) {
+    dheads = ops::spread_rows(dheads, cache.rows.place);                 // (B*T,C)
+    dsum = ops::spread_rows(dsum, cache.rows.place).reshape(x.shape());  // (B,T,C)
+  }
   const Tensor dqkv = ops::block_attention_backward(
       {cache.qkv, cache.context, cache.log_sum_exp}, inputs.lengths, inputs.pattern.view(),
       dheads.reshape(cache.context.shape()));  // (B,T,3,H,D)
@@ -278,9 +285,10 @@ Tensor encoder_layer_forward(const LayerContext& context, std::int64_t layer,
 }
 
 Tensor encoder_layer_rows(const LayerContext& context, std::int64_t layer,
-                          const AttentionInputs& inputs, const Tensor& x, const Tensor& rows) {
-  const Tensor attended = attention_forward(context, layer, inputs, x, &rows, nullptr);  // (M,C)
-  return feed_forward_forward(context, layer, attended, nullptr);                        // (M,C)
+                          const AttentionInputs& inputs, const Tensor& x, const Tensor& rows,
+                          LayerCache* cache) {
+  const Tensor attended = attention_forward(context, layer, inputs, x, &rows, cache);  // (M,C)
+  return feed_forward_forward(context, layer, attended, cache);                        // (M,C)
 }
 
 Tensor encoder_layer_backward(const LayerContext& context, std::int64_t layer,

@@ -40,10 +40,18 @@ struct EmbeddingCache {
   ops::LayerNormSaved norm;
 };
 
+/// Which rows (M) a layer computes behind its attention; all if empty.
+struct SomeRows {
+  core::Tensor index;  // (M) i32, of x seen as (B*T,C), each once
+  core::Tensor place;  // (B*T) i32: where in `index` a row stands, M where it does not
+};
+
+/// (B,T) is (M) behind the attention of a layer for some rows.
 struct LayerCache {
+  SomeRows rows;
   core::Tensor input;          // (B,T,C)
   core::Tensor qkv;            // (B,T,3,H,D)
-  core::Tensor context;        // (B,T,H,D)
+  core::Tensor context;        // (B,T,H,D), of all rows
   core::Tensor log_sum_exp;    // (B,H,T)
   core::Tensor attention_sum;  // (B,T,C) before the first norm
   ops::LayerNormSaved attention_norm;
@@ -93,10 +101,11 @@ void embeddings_backward(const LayerContext& context, const TokenBatch& batch,
 core::Tensor encoder_layer_forward(const LayerContext& context, std::int64_t layer,
                                    const AttentionInputs& inputs, const core::Tensor& x,
                                    LayerCache* cache);
-/// The same without dropout for rows (M) i32 of x seen as (B*T,C): (M,C), with the same bytes.
+/// The same for rows (M) i32 of x seen as (B*T,C): (M,C). Without dropout it has the same bytes.
 core::Tensor encoder_layer_rows(const LayerContext& context, std::int64_t layer,
                                 const AttentionInputs& inputs, const core::Tensor& x,
-                                const core::Tensor& rows);
+                                const core::Tensor& rows, LayerCache* cache);
+/// `dy` is of what forward gave, (B,T,C) or (M,C).
 core::Tensor encoder_layer_backward(const LayerContext& context, std::int64_t layer,
                                     const AttentionInputs& inputs, const LayerCache& cache,
                                     const core::Tensor& dy);

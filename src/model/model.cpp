@@ -26,6 +26,22 @@ const StepNoise* pointer_to(const std::optional<StepNoise>& noise) {
   return noise ? &*noise : nullptr;
 }
 
+std::int64_t blocks_of(const TokenBatch& batch, const ModelConfig& config) {
+  return (batch.tokens + config.block_size - 1) / config.block_size;
+}
+
+SomeRows some_rows(core::KernelSet& kernels, std::vector<std::int32_t> index, std::int64_t all) {
+  std::sort(index.begin(), index.end());
+  index.erase(std::unique(index.begin(), index.end()), index.end());
+  core::require(!index.empty() && index.front() >= 0 && index.back() < all,
+                "encode_for_loss: no rows, or rows that are not in the batch");
+  const auto n = static_cast<std::int32_t>(index.size());
+  std::vector<std::int32_t> place(all, n);
+  for (std::int32_t m = 0; m < n; ++m) place[index[m]] = m;
+  return {Tensor::from_host(kernels, {n}, std::span<const std::int32_t>(index)),
+          Tensor::from_host(kernels, {all}, std::span<const std::int32_t>(place))};
+}
+
 std::optional<StepNoise> copy_of(const StepNoise* noise) {
   return noise == nullptr ? std::nullopt : std::optional<StepNoise>(*noise);
 }
@@ -127,23 +143,17 @@ void Model::check_batch(const TokenBatch& batch) const {
   }
 }
 
-Tensor Model::encode(const TokenBatch& batch, ForwardCache* cache, const StepNoise* noise) const {
-  check_batch(batch);
-  const LayerContext context{config_, parameters_, noise};
-  const LayerPatterns layer_patterns =
-      patterns((batch.tokens + config_.block_size - 1) / config_.block_size);
-  EncoderCache* kept = nullptr;
-  if (cache != nullptr) {
-    cache->encoder_ = std::make_unique<EncoderCache>();
-    kept = cache->encoder_.get();
-    kept->noise = copy_of(noise);
+Tensor Model::encode_to_last(const LayerContext& context, const TokenBatch& batch,
+                             const LayerPatterns& layer_patterns, EncoderCache* kept) const {
+  if (kept != nullptr) {
+    kept->noise = copy_of(context.noise);
     kept->batch = batch;
     kept->patterns = layer_patterns;
     kept->layers.resize(config_.layers);
   }
   Tensor hidden =
       embeddings_forward(context, batch, kept ? &kept->embeddings : nullptr);  // (B,T,C)
-  for (std::int64_t layer = 0; layer < config_.layers; ++layer) {
+  for (std::int64_t layer = 0; layer < config_.layers - 1; ++layer) {
     hidden = encoder_layer_forward(context, layer,
                                    {batch.lengths, pattern_of(layer_patterns, layer)}, hidden,
                                    kept ? &kept->layers[layer] : nullptr);  // (B,T,C)
@@ -151,20 +161,43 @@ Tensor Model::encode(const TokenBatch& batch, ForwardCache* cache, const StepNoi
   return hidden;
 }
 
+Tensor Model::encode(const TokenBatch& batch, ForwardCache* cache, const StepNoise* noise) const {
+  check_batch(batch);
+  const LayerContext context{config_, parameters_, noise};
+  const LayerPatterns layer_patterns = patterns(blocks_of(batch, config_));
+  if (cache != nullptr) cache->encoder_ = std::make_unique<EncoderCache>();
+  EncoderCache* kept = cache ? cache->encoder_.get() : nullptr;
+  const Tensor hidden = encode_to_last(context, batch, layer_patterns, kept);  // (B,T,C)
+  const std::int64_t last = config_.layers - 1;
+  return encoder_layer_forward(context, last, {batch.lengths, pattern_of(layer_patterns, last)},
+                               hidden, kept ? &kept->layers[last] : nullptr);  // (B,T,C)
+}
+
+Tensor Model::encode_for_loss(const TokenBatch& batch, std::vector<std::int32_t> rows,
+                              ForwardCache& cache, const StepNoise* noise) const {
+  check_batch(batch);
+  const LayerContext context{config_, parameters_, noise};
+  const LayerPatterns layer_patterns = patterns(blocks_of(batch, config_));
+  cache.encoder_ = std::make_unique<EncoderCache>();
+  EncoderCache& kept = *cache.encoder_;
+  const Tensor hidden = encode_to_last(context, batch, layer_patterns, &kept);  // (B,T,C)
+  const std::int64_t last = config_.layers - 1;
+  LayerCache& layer = kept.layers[last];
+  layer.rows = some_rows(kernels_, std::move(rows), batch.batch * batch.tokens);
+  const Tensor some =
+      encoder_layer_rows(context, last, {batch.lengths, pattern_of(layer_patterns, last)}, hidden,
+                         layer.rows.index, &layer);                         // (M,C)
+  return ops::spread_rows(some, layer.rows.place).reshape(hidden.shape());  // (B,T,C)
+}
+
 Tensor Model::encode_rows(const TokenBatch& batch, const Tensor& rows) const {
   check_batch(batch);
   const LayerContext context{config_, parameters_, nullptr};
-  const LayerPatterns layer_patterns =
-      patterns((batch.tokens + config_.block_size - 1) / config_.block_size);
-  const auto inputs = [&](std::int64_t layer) {
-    return AttentionInputs{batch.lengths, pattern_of(layer_patterns, layer)};
-  };
-  Tensor hidden = embeddings_forward(context, batch, nullptr);  // (B,T,C)
+  const LayerPatterns layer_patterns = patterns(blocks_of(batch, config_));
+  const Tensor hidden = encode_to_last(context, batch, layer_patterns, nullptr);  // (B,T,C)
   const std::int64_t last = config_.layers - 1;
-  for (std::int64_t layer = 0; layer < last; ++layer) {
-    hidden = encoder_layer_forward(context, layer, inputs(layer), hidden, nullptr);  // (B,T,C)
-  }
-  return encoder_layer_rows(context, last, inputs(last), hidden, rows);  // (M,C)
+  return encoder_layer_rows(context, last, {batch.lengths, pattern_of(layer_patterns, last)},
+                            hidden, rows, nullptr);  // (M,C)
 }
 
 Tensor Model::encode_cls(const TokenBatch& batch) const {
@@ -187,7 +220,8 @@ void Model::encode_backward(const Tensor& dhidden, const ForwardCache& cache) {
   core::require(cache.encoder_ != nullptr, "encode_backward without a forward cache");
   const EncoderCache& kept = *cache.encoder_;
   const LayerContext context{config_, parameters_, pointer_to(kept.noise)};
-  Tensor gradient = dhidden;  // (B,T,C)
+  const Tensor& rows = kept.layers.back().rows.index;
+  Tensor gradient = rows.is_empty() ? dhidden : ops::copy_rows(dhidden, rows);  // (B,T,C) or (M,C)
   for (std::int64_t layer = config_.layers - 1; layer >= 0; --layer) {
     gradient = encoder_layer_backward(context, layer,
                                       {kept.batch.lengths, pattern_of(kept.patterns, layer)},

@@ -31,6 +31,7 @@ struct StepNoise {
 /// attention.
 BlockPattern pattern_of_layer(const ModelConfig& config, std::int64_t blocks, std::int64_t layer);
 
+struct LayerContext;
 struct EncoderCache;  // opaque to callers; see layers.h
 struct MaskedLmCache;
 struct HeadCache;
@@ -75,6 +76,11 @@ class Model {
   /// sequence's end hold finite values without meaning.
   core::Tensor encode(const TokenBatch& batch, ForwardCache* cache = nullptr,
                       const StepNoise* noise = nullptr) const;
+  /// encode() for a loss that reads `rows` alone, rows of the result seen as (B*T,C), at least one:
+  /// behind its attention the last layer computes no others, and they are 0. What dhidden holds
+  /// outside them, encode_backward does not read.
+  core::Tensor encode_for_loss(const TokenBatch& batch, std::vector<std::int32_t> rows,
+                               ForwardCache& cache, const StepNoise* noise) const;
   /// Rows (M) i32 of encode()'s result seen as (B*T,C), the same bytes: (M,C). The last layer
   /// computes nothing else behind its attention.
   core::Tensor encode_rows(const TokenBatch& batch, const core::Tensor& rows) const;
@@ -107,6 +113,9 @@ class Model {
   /// One pattern for each layer, or one for all of them.
   using LayerPatterns = std::vector<std::shared_ptr<const DevicePattern>>;
   LayerPatterns patterns(std::int64_t blocks) const;
+  /// Embeddings and all layers but the last.
+  core::Tensor encode_to_last(const LayerContext& context, const TokenBatch& batch,
+                              const LayerPatterns& layer_patterns, EncoderCache* kept) const;
   core::Tensor rows_of_cls(std::int64_t batch, std::int64_t tokens) const;  // (B) i32
   void check_batch(const TokenBatch& batch) const;
 

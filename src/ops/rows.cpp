@@ -25,6 +25,15 @@ Tensor copy_rows(const Tensor& x, const Tensor& index) {
   return y;
 }
 
+Tensor spread_rows(const Tensor& x, const Tensor& place) {
+  check_rows("spread_rows", x, place);
+  const std::int64_t channels = x.dim(-1);
+  Tensor rows = Tensor::empty(x.kernels(), {row_count(x) + 1, channels}, x.dtype());
+  rows.view(0, x.shape()).copy_from(x);
+  rows.view(x.size(), {channels}).zero();
+  return copy_rows(rows, place);
+}
+
 Tensor gather_rows(const Tensor& x, const Tensor& index) {
   check_rows("gather_rows", x, index);
   Tensor y = Tensor::empty(x.kernels(), {index.size(), x.dim(-1)}, x.kernels().parameter_dtype());

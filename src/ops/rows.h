@@ -9,7 +9,11 @@ namespace dnabird::ops {
 /// The caller ensures that every index lies in [0, R). Throws std::logic_error if M is 0.
 core::Tensor copy_rows(const core::Tensor& x, const core::Tensor& index);
 
-/// The same of the type of the kernel set's parameters, for heads.
+/// y (R,C), whose row r is row place[r] of x (M,C), or zeros where place[r] is M; place (R) i32,
+/// each in [0, M].
+core::Tensor spread_rows(const core::Tensor& x, const core::Tensor& place);
+
+/// The same as copy_rows of the type of the kernel set's parameters, for heads.
 core::Tensor gather_rows(const core::Tensor& x, const core::Tensor& index);
 
 /// dx[index[m]] += dy[m], for dx seen as (R,C), in the order of m.

@@ -1,6 +1,7 @@
 #include "train/batches.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "ops/losses.h"
@@ -69,17 +70,26 @@ model::TokenBatch make_batch(core::KernelSet& kernels, const TokenRows& rows,
   return model::make_token_batch(kernels, sequences, block_size);
 }
 
+std::vector<std::int32_t> labelled_rows(const TokenRows& rows, std::span<const std::size_t> members,
+                                        std::int64_t tokens) {
+  std::vector<std::int32_t> places;
+  for (std::size_t b = 0; b < members.size(); ++b) {
+    const std::vector<std::int32_t>& labels = rows.labels[members[b]];
+    for (std::size_t t = 0; t < labels.size(); ++t) {
+      if (labels[t] < 0) continue;
+      places.push_back(static_cast<std::int32_t>(b * static_cast<std::size_t>(tokens) + t));
+    }
+  }
+  return places;
+}
+
 TokenLoss masked_token_loss(const model::Model& model, const Tensor& hidden, const TokenRows& rows,
                             std::span<const std::size_t> members, model::ForwardCache* cache) {
-  const auto tokens = static_cast<std::size_t>(hidden.dim(1));
-  std::vector<std::int32_t> places, labels;
-  for (std::size_t b = 0; b < members.size(); ++b) {
-    const std::vector<std::int32_t>& row = rows.labels[members[b]];
-    for (std::size_t t = 0; t < row.size(); ++t) {
-      if (row[t] < 0) continue;
-      places.push_back(static_cast<std::int32_t>(b * tokens + t));
-      labels.push_back(row[t]);
-    }
+  const std::vector<std::int32_t> places = labelled_rows(rows, members, hidden.dim(1));
+  std::vector<std::int32_t> labels;
+  for (const std::size_t member : members) {
+    std::copy_if(rows.labels[member].begin(), rows.labels[member].end(), std::back_inserter(labels),
+                 [](std::int32_t label) { return label >= 0; });
   }
   TokenLoss loss;
   loss.tokens = static_cast<std::int64_t>(labels.size());

@@ -32,6 +32,10 @@ std::vector<std::vector<std::size_t>> plan_evaluation(const TokenRows& rows,
 model::TokenBatch make_batch(core::KernelSet& kernels, const TokenRows& rows,
                              std::span<const std::size_t> members, std::int64_t block_size);
 
+/// Where the members' labelled tokens lie in a batch padded to `tokens`, as rows of (B*T).
+std::vector<std::int32_t> labelled_rows(const TokenRows& rows, std::span<const std::size_t> members,
+                                        std::int64_t tokens);
+
 /// What a batch's labelled tokens cost.
 struct TokenLoss {
   double sum = 0;               // of -log p(true token), natural log

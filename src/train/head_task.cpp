@@ -107,10 +107,13 @@ StepLoss HeadTrainingTask::accumulate(std::int64_t step) {
                                  core::mix(kNoiseStream, static_cast<std::uint64_t>(step), part++)};
     std::vector<std::size_t> sources;
     for (const std::size_t row : members) sources.push_back(drawn.sources[row]);
+    const model::TokenBatch batch = make_batch(model_.kernels(), drawn.rows, members, block_size);
+    std::vector<std::int32_t> read = labelled_rows(drawn.rows, members, batch.tokens);
+    for (std::int64_t b = 0; b < batch.batch; ++b) {  // [CLS]
+      read.push_back(static_cast<std::int32_t>(b * batch.tokens));
+    }
     model::ForwardCache cache;
-    const Tensor hidden =
-        model_.encode(make_batch(model_.kernels(), drawn.rows, members, block_size), &cache,
-                      &noise);  // (B,T,C)
+    const Tensor hidden = model_.encode_for_loss(batch, read, cache, &noise);  // (B,T,C)
     Tensor dhidden = Tensor::zeros(model_.kernels(), hidden.shape());
     const HeadLoss loss =
         head_loss(model_.head_output(hidden, &cache, &noise), truth_, sources, head_scale);

@@ -90,11 +90,12 @@ StepLoss MaskedLmTask::accumulate(std::int64_t step) {
   for (const std::vector<std::size_t>& members :
        plan_batches(rows, options_.batch_size, block_size)) {
     const model::StepNoise noise{options_.seed, core::mix(kNoiseStream, step, part++)};
+    const model::TokenBatch batch = make_batch(model_.kernels(), rows, members, block_size);
+    const std::vector<std::int32_t> read = labelled_rows(rows, members, batch.tokens);
+    if (read.empty()) continue;
     model::ForwardCache cache;
-    const Tensor hidden = model_.encode(make_batch(model_.kernels(), rows, members, block_size),
-                                        &cache, &noise);  // (B,T,C)
+    const Tensor hidden = model_.encode_for_loss(batch, read, cache, &noise);  // (B,T,C)
     const TokenLoss loss = masked_token_loss(model_, hidden, rows, members, &cache);
-    if (loss.tokens == 0) continue;
     result.loss += scale * loss.sum;
     Tensor dhidden = Tensor::zeros(model_.kernels(), hidden.shape());
     masked_token_backward(model_, loss, scale, cache, dhidden);

@@ -36,11 +36,18 @@ class ModelOnDevice : public DeviceTest {
  protected:
   static Tolerance tolerance() { return GetParam() == std::string(kBf16) ? kOfBf16 : Tolerance{}; }
 
+  enum class Pattern { drawn, lists };
+  enum class Rows { all, of_losses };
+
   void compare(const model::ModelConfig& config, const std::vector<std::int64_t>& lengths,
-               bool lists) {
+               Pattern pattern, Rows rows = Rows::all) {
     const auto reference = core::open_reference();
     TrainingCase truth(*reference, config, lengths), tested(*kernels_, config, lengths);
-    if (lists) {
+    if (rows == Rows::of_losses) {
+      truth.read_few_rows();
+      tested.read_few_rows();
+    }
+    if (pattern == Pattern::lists) {
       truth.use_random_lists();
       tested.use_random_lists();
     }
@@ -93,21 +100,26 @@ class ModelOnDevice : public DeviceTest {
 };
 
 TEST_P(ModelOnDevice, agrees_with_the_reference_on_lists_with_multiplicities) {
-  compare(small_config(HeadTask::classification, kernels::Gelu::tanh), {62, 51}, true);
-  compare(small_config(HeadTask::regression, kernels::Gelu::erf), {49, 64, 50}, true);
+  compare(small_config(HeadTask::classification, kernels::Gelu::tanh), {62, 51}, Pattern::lists);
+  compare(small_config(HeadTask::regression, kernels::Gelu::erf), {49, 64, 50}, Pattern::lists);
 }
 
 TEST_P(ModelOnDevice, agrees_with_the_reference_on_drawn_patterns) {
-  compare(wider_config(HeadTask::multi_label, kernels::Gelu::tanh), {298, 290}, false);
+  compare(wider_config(HeadTask::multi_label, kernels::Gelu::tanh), {298, 290}, Pattern::drawn);
+}
+
+TEST_P(ModelOnDevice, agrees_with_the_reference_for_the_rows_that_losses_read) {
+  compare(wider_config(HeadTask::classification, kernels::Gelu::tanh), {298, 290}, Pattern::drawn,
+          Rows::of_losses);
 }
 
 TEST_P(ModelOnDevice, agrees_with_the_reference_in_larger_blocks) {
   model::ModelConfig config = wider_config(HeadTask::none, kernels::Gelu::erf);
   config.block_size = 64;
   config.layers = 2;
-  compare(config, {600, 577}, false);
+  compare(config, {600, 577}, Pattern::drawn);
   config.block_size = 32;
-  compare(config, {257}, false);
+  compare(config, {257}, Pattern::drawn);
 }
 
 INSTANTIATE_TEST_SUITE_P(Model, ModelOnDevice, kDevices,

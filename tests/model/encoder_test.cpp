@@ -179,6 +179,31 @@ TEST(Encoder, RowsAreThoseOfAll) {
   }
 }
 
+TEST(Encoder, WhatNoLossReadsChangesNoGradient) {
+  const auto kernels = core::open_reference();
+  model::ModelConfig config = encoder_config();
+  config.dropout = 0;  // which draws by the place among the rows that are computed
+  TrainingCase all(*kernels, config, {144, 130, 129}), some(*kernels, config, {144, 130, 129});
+  some.read_few_rows();
+  all.backward();
+  some.backward();
+  EXPECT_DOUBLE_EQ(some.loss(), all.loss());
+  EXPECT_TRUE(close(some.model().parameters().gradients().to_doubles(),
+                    all.model().parameters().gradients().to_doubles(), 1e-13));
+}
+
+TEST(Encoder, ALossReadsRowsOfTheBatch) {
+  const auto kernels = core::open_reference();
+  model::Model model(*kernels, encoder_config());
+  const model::TokenBatch batch = model::make_token_batch(*kernels, random_sequences({20, 17}), 16);
+  model::ForwardCache cache;
+  for (const std::vector<std::int32_t>& rows :
+       {std::vector<std::int32_t>{}, std::vector<std::int32_t>{-1, 3},
+        std::vector<std::int32_t>{static_cast<std::int32_t>(2 * batch.tokens)}}) {
+    EXPECT_THROW(model.encode_for_loss(batch, rows, cache, nullptr), std::logic_error);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Encoder, Bytes, ::testing::Values("f32", "auto"),
                          [](const auto& info) { return std::string(info.param); });
 

@@ -26,6 +26,7 @@ struct Setting {
   bool lists;
   std::string name;
   std::function<void(model::ModelConfig&)> change = [](model::ModelConfig&) {};
+  bool few_rows = false;
 };
 void PrintTo(const Setting& setting, std::ostream* out) { *out << setting.name; }
 
@@ -39,6 +40,7 @@ class ModelGradient : public ::testing::TestWithParam<Setting> {
     setting.change(config);
     case_ = std::make_unique<TrainingCase>(*kernels_, config, setting.lengths);
     if (setting.lists) case_->use_random_lists();
+    if (setting.few_rows) case_->read_few_rows();
     case_->backward();
   }
 
@@ -153,7 +155,14 @@ INSTANTIATE_TEST_SUITE_P(
                   config.qkv_bias = false;
                   config.positions = 128;
                   config.pattern_mode = model::PatternMode::hf_train;
-                }}),
+                }},
+        Setting{HeadTask::regression,
+                kernels::Gelu::tanh,
+                {62, 51},
+                true,
+                "rows_that_losses_read",
+                [](model::ModelConfig&) {},
+                true}),
     [](const auto& setting) { return setting.param.name; });
 
 }  // namespace

@@ -130,6 +130,8 @@ TEST_P(OpValues, Rows) {
   const Tensor at = x({2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
   expect(gather_rows(at, ints({3}, {3, 0, 3})), {3, 2}, {7, 8, 1, 2, 7, 8});
   expect(copy_rows(at, ints({3}, {3, 0, 3})), {3, 2}, {7, 8, 1, 2, 7, 8});
+  const Tensor two = copy_rows(at, ints({2}, {3, 0}));
+  expect(spread_rows(two, ints({4}, {2, 1, 2, 0})), {4, 2}, {0, 0, 1, 2, 0, 0, 7, 8});
   Tensor dx = x({2, 2, 2}, Values(8, 1.0));
   scatter_add_rows(x({3, 2}, {1, 2, 3, 4, 10, 20}), ints({3}, {3, 0, 3}), dx);
   expect(dx, {2, 2, 2}, {4, 5, 1, 1, 1, 1, 12, 23});

@@ -92,6 +92,9 @@ class TrainingCase {
     model_.set_pattern(blocks, layers);
   }
 
+  /// From now on the encoder computes for the losses' rows alone (Model::encode_for_loss).
+  void read_few_rows() { few_rows_ = true; }
+
   /// Sum of the heads' mean losses.
   double loss() { return forward(nullptr); }
 
@@ -157,8 +160,18 @@ class TrainingCase {
                                          : output.size());
   }
 
+  core::Tensor encode(model::ForwardCache* cache) {
+    if (!few_rows_) return model_.encode(batch_, cache, &noise_);
+    std::vector<std::int32_t> rows = rows_.to_ints();
+    for (std::int64_t b = 0; b < batch_.batch; ++b) {  // [CLS]
+      rows.push_back(static_cast<std::int32_t>(b * batch_.tokens));
+    }
+    model::ForwardCache not_kept;
+    return model_.encode_for_loss(batch_, rows, cache ? *cache : not_kept, &noise_);
+  }
+
   double forward(model::ForwardCache* cache) {
-    const core::Tensor hidden = model_.encode(batch_, cache, &noise_);
+    const core::Tensor hidden = encode(cache);
     const core::Tensor logits = model_.masked_lm_logits(hidden, rows_, cache);
     outputs_ = {{"hidden", hidden}, {"logits", logits}};
     const core::Tensor losses = ops::cross_entropy_forward(logits, labels_, {}, &log_sum_exp_);
@@ -201,6 +214,7 @@ class TrainingCase {
   model::StepNoise noise_;
   RandomValues random_;
   model::TokenBatch batch_;
+  bool few_rows_ = false;
   core::Tensor rows_, labels_;              // (M) i32
   core::Tensor classes_, truth_, weights_;  // (B) i32, (B,K), (K)
   core::Tensor log_sum_exp_, head_log_sum_exp_;
