@@ -1,0 +1,62 @@
+// What the thread blocks of block attention do, compiled once from a pattern on the host.
+//
+// A unit is one row of a pattern (a query block with the key blocks that it reads; forward and dQ)
+// or one column (a key block with the query blocks that read it; dK and dV), or a part of one that
+// is long. Units are sorted by length, longest first, so that no long one starts last. Parts leave
+// partial results in slots, which a second kernel combines in the order of the parts.
+//
+// Nothing here depends on the batch, the lengths or the device: a sequence gives the same bytes in
+// any batch and on any number of multiprocessors.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/kernel_set.h"
+
+namespace dnabird::kernels::cuda {
+
+/// A block on the other side of a pair. log2(multiplicity) is added to its scores in base 2.
+struct Item {
+  std::int32_t block;
+  float log2_multiplicity;
+};
+
+/// Items [begin, end) of one row or column. `slot` is -1 if the unit is the whole of it.
+struct WorkUnit {
+  std::int32_t head;  // of the pattern: 0 where all heads share one list
+  std::int32_t block;
+  std::int32_t begin, end;
+  std::int32_t part;  // of the row or column, from 0
+  std::int32_t slot;
+};
+
+/// A row or column whose parts lie in the slots [first_slot, first_slot + parts).
+struct SplitBlock {
+  std::int32_t head, block;
+  std::int32_t first_slot, parts;
+};
+
+struct Schedule {
+  std::vector<Item> items;
+  std::vector<WorkUnit> units;
+  std::vector<SplitBlock> splits;
+  std::int32_t slots = 0;
+};
+
+/// When to split. A list longer than 1.5 * items_per_part becomes ceil(length / items_per_part)
+/// parts of about equal length; forced_parts > 0 makes that many of every list (no more than it has
+/// items), for tests. 16 items hide the cost of a partial result (one item's traffic) and let
+/// a row that reads 64 blocks run on four multiprocessors.
+struct SplitRule {
+  std::int32_t items_per_part = 16;
+  std::int32_t forced_parts = 0;
+};
+
+enum class Side { rows, columns };
+
+/// The schedule of one side of a pattern, whose arrays lie in host memory. Throws
+/// std::invalid_argument if the lists are not sorted or name a block or multiplicity out of range.
+Schedule compile_schedule(const BlockPatternView& pattern, Side side, const SplitRule& rule);
+
+}  // namespace dnabird::kernels::cuda
