@@ -1,0 +1,115 @@
+// Block attention with mma.sync for block 64 and heads of 32, 64 and 128. The algorithms:
+// attention_forward.h, attention_query_gradient.h, attention_key_gradient.h.
+//
+// Launch: one thread block of 128 threads for each unit of the schedule and sequence (and head, if
+// heads share lists); kSharedBytes of dynamic shared memory. Combining: one of 256 threads for each
+// split row or column. Planned thread blocks per multiprocessor: tests/kernels/cuda_budget.txt.
+#include "kernels/cuda/attention_combine.h"
+#include "kernels/cuda/attention_key_gradient.h"
+#include "kernels/cuda/attention_launch.h"
+#include "kernels/cuda/attention_query_gradient.h"
+#include "kernels/cuda/device_warp.cuh"
+#include "kernels/cuda/launch.cuh"
+
+namespace dnabird::kernels::cuda {
+
+namespace {
+
+constexpr int kWarps = 4;
+using Cta = DeviceCta<kWarps>;
+
+/// Writes two f32 as bf16.
+struct StorePair {
+  __device__ __forceinline__ void operator()(char* to, const ValuePair& pair) const {
+    *reinterpret_cast<std::uint32_t*>(to) = DeviceWarp::pack_bf16(pair.low, pair.high);
+  }
+};
+
+}  // namespace
+
+// Thread blocks that a multiprocessor is to hold: the compiler keeps to the registers of that many.
+template <int kHead>
+__global__ void __launch_bounds__(128, kHead == 128 ? 2 : 4)
+    attention_forward_mma(const __grid_constant__ AttentionView a) {
+  extern __shared__ __align__(1024) unsigned char shared[];
+  Cta cta(shared);
+  ForwardUnit<Cta, kHead>::run(cta, a, blockIdx.x);
+}
+
+template <int kHead>
+__global__ void __launch_bounds__(128, kHead == 128 ? 2 : 3)
+    attention_query_gradient_mma(const __grid_constant__ AttentionView a) {
+  extern __shared__ __align__(1024) unsigned char shared[];
+  Cta cta(shared);
+  QueryGradientUnit<Cta, kHead>::run(cta, a, blockIdx.x);
+}
+
+template <int kHead>
+__global__ void __launch_bounds__(128, kHead == 128 ? 2 : 3)
+    attention_key_gradient_mma(const __grid_constant__ AttentionView a) {
+  extern __shared__ __align__(1024) unsigned char shared[];
+  Cta cta(shared);
+  KeyGradientUnit<Cta, kHead>::run(cta, a, blockIdx.x);
+}
+
+template <int kHead>
+__global__ void __launch_bounds__(kCombineThreads)
+    attention_combine_forward(const __grid_constant__ AttentionView a) {
+  combine_forward<kHead>(a, blockIdx.x, static_cast<int>(threadIdx.x), StorePair{});
+}
+
+template <int kHead>
+__global__ void __launch_bounds__(kCombineThreads)
+    attention_combine_query_gradient(const __grid_constant__ AttentionView a) {
+  combine_gradients<kHead>(a, blockIdx.x, static_cast<int>(threadIdx.x), query_part<kHead>(a),
+                           StorePair{});
+}
+
+template <int kHead>
+__global__ void __launch_bounds__(kCombineThreads)
+    attention_combine_key_gradient(const __grid_constant__ AttentionView a) {
+  const int thread = static_cast<int>(threadIdx.x);
+  combine_gradients<kHead>(a, blockIdx.x, thread, key_part<kHead>(a), StorePair{});
+  combine_gradients<kHead>(a, blockIdx.x, thread, value_part<kHead>(), StorePair{});
+}
+
+namespace {
+
+template <int kHead>
+void launch_pass(AttentionPass pass, const AttentionView& a, cudaStream_t stream) {
+  const std::int64_t units = a.schedule.unit_count * places_per_unit(a);
+  const std::int64_t splits = a.schedule.split_count * places_per_unit(a);
+  const LaunchShape combine{splits, kCombineThreads, 0};
+  switch (pass) {
+    case AttentionPass::forward:
+      launch(attention_forward_mma<kHead>, {units, 128, ForwardUnit<Cta, kHead>::kSharedBytes},
+             stream, a);
+      return launch(attention_combine_forward<kHead>, combine, stream, a);
+    case AttentionPass::query_gradient:
+      launch(attention_query_gradient_mma<kHead>,
+             {units, 128, QueryGradientUnit<Cta, kHead>::kSharedBytes}, stream, a);
+      return launch(attention_combine_query_gradient<kHead>, combine, stream, a);
+    case AttentionPass::key_gradient:
+      launch(attention_key_gradient_mma<kHead>,
+             {units, 128, KeyGradientUnit<Cta, kHead>::kSharedBytes}, stream, a);
+      return launch(attention_combine_key_gradient<kHead>, combine, stream, a);
+  }
+}
+
+}  // namespace
+
+void launch_attention_mma(AttentionPass pass, std::int64_t head_size, const AttentionView& a,
+                          cudaStream_t stream) {
+  switch (head_size) {
+    case 32:
+      return launch_pass<32>(pass, a, stream);
+    case 64:
+      return launch_pass<64>(pass, a, stream);
+    case 128:
+      return launch_pass<128>(pass, a, stream);
+    default:
+      throw std::invalid_argument("block attention with mma takes heads of 32, 64 and 128");
+  }
+}
+
+}  // namespace dnabird::kernels::cuda

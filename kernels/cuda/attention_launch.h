@@ -1,0 +1,20 @@
+// The passes of block attention on a device. Each takes the schedule of its side (rows for forward
+// and dQ, columns for dK and dV) and room for its partial results, and runs on the stream in the
+// order of the calls: backward is query_gradient, which writes delta, then key_gradient.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "kernels/cuda/attention_view.h"
+
+namespace dnabird::kernels::cuda {
+
+enum class AttentionPass { forward, query_gradient, key_gradient };
+
+/// bf16, blocks of 64, heads of 32, 64, 128 (std::invalid_argument otherwise), sm_80 on.
+void launch_attention_mma(AttentionPass pass, std::int64_t head_size, const AttentionView& view,
+                          cudaStream_t stream);
+
+}  // namespace dnabird::kernels::cuda

@@ -1,0 +1,115 @@
+// What a kernel of block attention knows: pointers, strides, and which unit of the schedule a
+// thread block takes.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/cuda/host_device.h"
+#include "kernels/cuda/schedule.h"
+
+namespace dnabird::kernels::cuda {
+
+/// Scores are kept in base 2: exp(x) = exp2(x * kLog2E).
+constexpr float kLog2E = 1.44269504088896340736F;
+constexpr float kLn2 = 0.69314718055994530942F;
+/// Below every score, and finite, so that the difference of two of them is not NaN.
+constexpr float kNoScore = -1e30F;
+
+/// Tokens of a block in the kernels of mma and wgmma; others take the plain kernel.
+constexpr int kBlock = 64;
+
+/// The arrays of one side of the schedule, on the device.
+struct ScheduleView {
+  const Item* items;
+  const WorkUnit* units;
+  const SplitBlock* splits;
+  std::int32_t unit_count, split_count, slots;
+  std::int32_t pattern_heads;  // 1 or H
+};
+
+/// Elements are bf16 (f32 in the plain kernel); statistics and partial results are f32.
+struct AttentionView {
+  std::int32_t batch, tokens, heads;
+  std::int32_t block_size;
+  float scale;  // > 0
+  ScheduleView schedule;
+  const std::int32_t* lengths;  // (B)
+  const void* qkv;              // (B,T,3,H,D)
+  void* out;                    // (B,T,H,D); backward only reads it
+  float* log_sum_exp;           // (B,H,T), natural log; backward only reads it
+  const void* dout;             // (B,T,H,D)
+  float* delta;                 // (B,H,T): dout . out of each query; the pass of dQ writes it
+  void* dqkv;                   // (B,T,3,H,D)
+  float* partials;              // (B*H, slots, partial_size)
+};
+
+enum class Part : std::int32_t { query = 0, key = 1, value = 2 };
+
+/// Where one head of one sequence lies.
+struct HeadPlace {
+  std::int64_t batch, head;  // of the tensors
+  std::int64_t index;        // batch * H + head
+
+  /// Element of qkv or dqkv where token `t` of a part begins; tokens are 3 * H * D apart.
+  DNABIRD_HD std::int64_t in_qkv(const AttentionView& a, Part part, std::int64_t t, int D) const {
+    const std::int64_t token = (batch * a.tokens + t) * 3 + static_cast<std::int64_t>(part);
+    return (token * a.heads + head) * D;
+  }
+  /// The same in out or dout; tokens are H * D apart.
+  DNABIRD_HD std::int64_t in_out(const AttentionView& a, std::int64_t t, int D) const {
+    return ((batch * a.tokens + t) * a.heads + head) * D;
+  }
+  DNABIRD_HD std::int64_t in_rows(const AttentionView& a, std::int64_t t) const {
+    return index * a.tokens + t;
+  }
+};
+
+/// Thread blocks take the units in their order, each for all sequences (and heads, if these share
+/// one list) before the next, so that the longest of all sequences start first.
+struct UnitPlace {
+  std::int32_t unit;  // of units or of splits
+  HeadPlace place;
+};
+DNABIRD_HD std::int64_t places_per_unit(const AttentionView& a) {
+  return a.schedule.pattern_heads == 1 ? std::int64_t{a.batch} * a.heads : std::int64_t{a.batch};
+}
+/// `pattern_head` (of a unit or a split) is asked for by its number.
+template <class Blocks>
+DNABIRD_HD UnitPlace locate(const AttentionView& a, const Blocks* blocks, std::int64_t index) {
+  const std::int64_t share = places_per_unit(a), rest = index % share;
+  const auto unit = static_cast<std::int32_t>(index / share);
+  const bool shared = a.schedule.pattern_heads == 1;
+  const std::int64_t batch = shared ? rest / a.heads : rest;
+  const std::int64_t head = shared ? rest % a.heads : blocks[unit].head;
+  return {unit, {batch, head, batch * a.heads + head}};
+}
+
+/// Tokens of block `block` that are below `length`: 0 to block_size.
+DNABIRD_HD std::int32_t valid_rows(std::int32_t length, std::int32_t block,
+                                   std::int32_t block_size) {
+  const std::int32_t left = length - block * block_size;
+  return left < 0 ? 0 : left < block_size ? left : block_size;
+}
+
+/// End of the items of a unit that lie below `length`; lists are sorted, so the rest lie behind.
+DNABIRD_HD std::int32_t used_end(const AttentionView& a, const WorkUnit& unit,
+                                 std::int32_t length) {
+  std::int32_t end = unit.end;
+  while (end > unit.begin && a.schedule.items[end - 1].block * a.block_size >= length) --end;
+  return end;
+}
+
+/// Floats of a slot of forward: unnormalised out (S,D), largest score (S), sum (S).
+DNABIRD_HD std::int64_t forward_partial_size(std::int64_t block_size, std::int64_t head_size) {
+  return block_size * (head_size + 2);
+}
+/// Floats of a slot of the pass of dQ: dQ (S,D) without the scale.
+DNABIRD_HD std::int64_t query_partial_size(std::int64_t block_size, std::int64_t head_size) {
+  return block_size * head_size;
+}
+/// Floats of a slot of the pass of dK and dV: dK (S,D) without the scale, dV (S,D).
+DNABIRD_HD std::int64_t key_partial_size(std::int64_t block_size, std::int64_t head_size) {
+  return 2 * block_size * head_size;
+}
+
+}  // namespace dnabird::kernels::cuda

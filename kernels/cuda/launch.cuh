@@ -1,0 +1,42 @@
+// Launching a kernel, with the error of the launch as an exception.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+namespace dnabird::kernels::cuda {
+
+/// Throws std::runtime_error that says what failed and why.
+inline void check(cudaError_t error, const char* what) {
+  if (error != cudaSuccess) {
+    throw std::runtime_error(std::string("CUDA: ") + what + ": " + cudaGetErrorString(error));
+  }
+}
+
+/// One-dimensional; nothing is launched for 0 blocks.
+struct LaunchShape {
+  std::int64_t blocks;
+  int threads;
+  int shared_bytes;  // dynamic
+};
+
+template <class... Parameters, class... Arguments>
+void launch(void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
+            const Arguments&... arguments) {
+  if (shape.blocks == 0) return;
+  if (shape.blocks > 0x7FFFFFFF) throw std::runtime_error("CUDA: too many thread blocks");
+  constexpr int kWithoutAsking = 48 * 1024;
+  if (shape.shared_bytes > kWithoutAsking) {
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               shape.shared_bytes),
+          "shared memory of a kernel");
+  }
+  kernel<<<static_cast<unsigned>(shape.blocks), shape.threads,
+           static_cast<std::size_t>(shape.shared_bytes), stream>>>(arguments...);
+  check(cudaGetLastError(), "launch of a kernel");
+}
+
+}  // namespace dnabird::kernels::cuda

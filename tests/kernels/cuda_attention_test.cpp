@@ -1,0 +1,157 @@
+// The algorithm of the CUDA kernels of block attention, run on the host by emulated warps (the
+// source that nvcc compiles), against the double reference on the same bf16 inputs.
+#include <gtest/gtest.h>
+
+#include "support/compare.h"
+#include "support/cuda_attention_case.h"
+
+namespace dnabird::test {
+namespace {
+
+/// The gradients of query, key and value apart: a small one must not hide behind a large one.
+std::vector<double> part_of(const std::vector<double>& qkv, std::int64_t width, int part) {
+  std::vector<double> values;
+  const auto row = static_cast<std::size_t>(width);
+  for (std::size_t i = static_cast<std::size_t>(part) * row; i < qkv.size(); i += 3 * row) {
+    values.insert(values.end(), qkv.begin() + static_cast<std::ptrdiff_t>(i),
+                  qkv.begin() + static_cast<std::ptrdiff_t>(i + row));
+  }
+  return values;
+}
+
+double norm(const std::vector<double>& x) {
+  double sum = 0;
+  for (const double v : x) sum += v * v;
+  return std::sqrt(sum);
+}
+
+/// Error norm over reference norm.
+struct Tolerance {
+  double out = 5e-3, gradient = 1e-2;
+};
+
+void expect_close(const AttentionCase& c, std::int64_t head_size, std::uint64_t seed,
+                  const Tolerance& most = {}) {
+  const AttentionRun run(c, head_size, seed);
+  const AttentionResult expected = run.reference(), actual = run.emulated();
+  EXPECT_EQ(actual.faults, 0) << "races, bank conflicts or misaligned copies";
+  EXPECT_LE(relative_error(actual.out, expected.out).by_norm, most.out);
+  ASSERT_EQ(actual.log_sum_exp.size(), expected.log_sum_exp.size());
+  for (std::size_t i = 0; i < expected.log_sum_exp.size(); ++i) {
+    if (std::isinf(expected.log_sum_exp[i])) {
+      ASSERT_EQ(actual.log_sum_exp[i], expected.log_sum_exp[i]);
+    } else {
+      ASSERT_NEAR(actual.log_sum_exp[i], expected.log_sum_exp[i],
+                  1e-5 * (1 + std::abs(expected.log_sum_exp[i])));
+    }
+  }
+  const std::int64_t width = c.heads * head_size;
+  // With one key a softmax is constant and dQ, dK are 0 but for f32 rounding.
+  const double floor = 1e-5 * norm(part_of(expected.dqkv, width, 2));
+  for (int part = 0; part < 3; ++part) {
+    const std::vector<double> truth = part_of(expected.dqkv, width, part);
+    std::vector<double> error = part_of(actual.dqkv, width, part);
+    for (std::size_t i = 0; i < error.size(); ++i) error[i] -= truth[i];
+    EXPECT_LE(norm(error), most.gradient * norm(truth) + floor) << "part " << part;
+  }
+}
+
+TEST(CudaAttentionTest, HeadSizesAndSplits) {
+  RandomValues random(3);
+  for (const std::int64_t head_size : {32, 64, 128}) {
+    for (const std::int32_t forced : {0, 1, 2, 7}) {
+      SCOPED_TRACE(testing::Message() << "head size " << head_size << ", parts " << forced);
+      const std::int64_t blocks = 7;
+      expect_close({448, 2, {448, 300}, random_lists(2, blocks, 64, random), forced}, head_size,
+                   static_cast<std::uint64_t>(forced + 10 * head_size));
+    }
+  }
+}
+
+TEST(CudaAttentionTest, LengthsOfEveryKind) {
+  RandomValues random(4);
+  for (const std::int32_t residue : {0, 1, 17, 63}) {
+    for (const std::int32_t blocks : {0, 1, 3}) {
+      SCOPED_TRACE(testing::Message() << blocks << " blocks and " << residue);
+      const std::int32_t length = 64 * blocks + residue;
+      // A sequence that fills its tokens (whose last block may be partial) beside shorter ones.
+      const std::int64_t tokens = std::max(length, 1) + residue % 3 * 40;
+      expect_close({tokens,
+                    1,
+                    {length, static_cast<std::int32_t>(tokens), length / 2},
+                    bird_lists(1, (tokens + 63) / 64, 64, random),
+                    residue == 17 ? 2 : 0},
+                   64, static_cast<std::uint64_t>(length));
+    }
+  }
+}
+
+TEST(CudaAttentionTest, EveryLengthOfTheLastBlock) {
+  RandomValues random(5);
+  for (std::int32_t length = 64; length <= 128; ++length) {
+    SCOPED_TRACE(length);
+    expect_close({128, 1, {length}, dense_lists(2, 64)}, 32, static_cast<std::uint64_t>(length));
+  }
+}
+
+TEST(CudaAttentionTest, OneBlockToTwenty) {
+  RandomValues random(6);
+  for (const std::int64_t blocks : {1, 2, 3, 5, 11, 20}) {
+    SCOPED_TRACE(blocks);
+    expect_close({64 * blocks,
+                  3,
+                  {static_cast<std::int32_t>(64 * blocks)},
+                  bird_lists(blocks % 2 == 0 ? 3 : 1, blocks, 64, random)},
+                 32, static_cast<std::uint64_t>(blocks));
+  }
+}
+
+TEST(CudaAttentionTest, LongRowsAreSplitByTheRule) {
+  RandomValues random(7);
+  expect_close({64 * 64, 1, {64 * 50 + 17}, bird_lists(1, 64, 64, random)}, 64, 7);
+}
+
+TEST(CudaAttentionTest, MultiplicitiesToFour) {
+  const BlockLists lists{3, 64, {{{{0, 4}, {2, 1}}, {{0, 1}, {1, 2}, {2, 3}}, {{0, 4}, {1, 3}}}}};
+  expect_close({192, 2, {192, 130}, lists}, 64, 8);
+}
+
+TEST(CudaAttentionTest, LargeScores) {
+  // Scores to about +-60 and, with all keys against their query, far below 0: padded keys have
+  // score 0 and must not overflow.
+  expect_close({160, 1, {150}, dense_lists(3, 64), 0, 4.0}, 64, 9);
+  // Nearly one-hot: dP and delta cancel, and what is left of the rounding of out weighs more.
+  expect_close({160, 1, {150}, dense_lists(3, 64), 2, 12.0}, 32, 10, {5e-3, 2e-2});
+}
+
+TEST(CudaAttentionTest, SplittingChangesOnlyTheOrderOfSums) {
+  RandomValues random(11);
+  const BlockLists lists = bird_lists(1, 20, 64, random);
+  AttentionCase c{64 * 20, 1, {64 * 20 - 5}, lists, 1};
+  const AttentionResult whole = AttentionRun(c, 64, 11).emulated();
+  const AttentionResult again = AttentionRun(c, 64, 11).emulated();
+  EXPECT_TRUE(same_bits(again.dqkv, whole.dqkv));
+  EXPECT_TRUE(same_bits(again.out, whole.out));
+  c.forced_parts = 7;
+  const AttentionResult split = AttentionRun(c, 64, 11).emulated();
+  EXPECT_TRUE(close(split.log_sum_exp, whole.log_sum_exp, 1e-6));
+  // P is rounded relative to another top, and results are bf16.
+  EXPECT_LE(relative_error(split.out, whole.out).by_norm, 4e-3);
+  EXPECT_LE(relative_error(split.dqkv, whole.dqkv).by_norm, 4e-3);
+}
+
+TEST(CudaAttentionTest, ASequenceGivesTheSameBytesInAnyBatch) {
+  RandomValues random(12);
+  const BlockLists lists = bird_lists(2, 9, 64, random);
+  const AttentionResult alone = AttentionRun({576, 2, {540}, lists, 0}, 32, 12).emulated();
+  // The first sequence of a larger batch has the same inputs: values are drawn in order.
+  AttentionCase c{576, 2, {540}, lists, 0};
+  const AttentionResult same = AttentionRun(c, 32, 12).emulated();
+  c.lengths = {540, 576, 0};
+  const AttentionResult larger = AttentionRun(c, 32, 12).emulated();
+  EXPECT_TRUE(same_bits(same.out, alone.out));
+  EXPECT_TRUE(same_bits(std::span(larger.out).first(alone.out.size()), alone.out));
+}
+
+}  // namespace
+}  // namespace dnabird::test
