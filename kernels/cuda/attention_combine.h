@@ -23,7 +23,7 @@ struct SplitPlace {
   HeadPlace place;
 };
 
-DNABIRD_HD SplitPlace locate_split(const AttentionView& a, std::int64_t index) {
+DNABIRD_HD SplitPlace locate_split(const AttentionView& a, std::uint32_t index) {
   const UnitPlace at = locate(a, a.schedule.splits, index);
   return {a.schedule.splits[at.unit], at.place};
 }
@@ -31,7 +31,7 @@ DNABIRD_HD SplitPlace locate_split(const AttentionView& a, std::int64_t index) {
 /// The first slot of a split row or column of one head and sequence.
 DNABIRD_HD const float* first_slot(const AttentionView& a, const SplitPlace& at,
                                    std::int64_t partial_size) {
-  return a.partials + (at.place.index * a.schedule.slots + at.split.first_slot) * partial_size;
+  return slot_address(a, at.place, at.split.first_slot, partial_size);
 }
 
 template <int kHead>
@@ -82,7 +82,7 @@ DNABIRD_HD ValuePair combine_gradient(const float* slot, std::int32_t parts, std
 constexpr int kCombineThreads = 256;
 
 template <int kHead, class Store>
-DNABIRD_HD void combine_forward(const AttentionView& a, std::int64_t index, std::int32_t thread,
+DNABIRD_HD void combine_forward(const AttentionView& a, std::uint32_t index, std::int32_t thread,
                                 const Store& store) {
   const SplitPlace at = locate_split(a, index);
   const float* slot = first_slot(a, at, forward_partial_size(kBlock, kHead));
@@ -113,7 +113,7 @@ struct GradientPart {
 };
 
 template <int kHead, class Store>
-DNABIRD_HD void combine_gradients(const AttentionView& a, std::int64_t index, std::int32_t thread,
+DNABIRD_HD void combine_gradients(const AttentionView& a, std::uint32_t index, std::int32_t thread,
                                   const GradientPart& which, const Store& store) {
   const SplitPlace at = locate_split(a, index);
   const float* slot = first_slot(a, at, which.size);

@@ -109,8 +109,7 @@ DNABIRD_DEVICE void finish_forward(Warp& warp, const AttentionView& a, const Hea
   rows.sum[1] = sum_of_row<Warp>(rows.sum[1]);
   const auto first_lane = accumulator_column(warp.lane()) < 1U;
   if (unit.slot >= 0) {
-    float* slot = a.partials + (place.index * a.schedule.slots + unit.slot) *
-                                   forward_partial_size(kBlock, kHead);
+    float* slot = slot_address(a, place, unit.slot, forward_partial_size(kBlock, kHead));
     store_partial<kHead>(warp, slot, rows.out);
     float* statistics = slot + kBlock * kHead;
     DNABIRD_UNROLL
@@ -181,7 +180,7 @@ struct ForwardUnit {
     multiply_by_columns<T, kBlock>(warp, p, stage + T::kBytes, 0, state.rows.out);
   }
 
-  DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, std::int64_t index) {
+  DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, std::uint32_t index) {
     const UnitPlace at = locate(a, a.schedule.units, index);
     const WorkUnit unit = a.schedule.units[at.unit];
     const std::int32_t length = a.lengths[at.place.batch];

@@ -29,7 +29,9 @@ struct StorePair {
 
 // Thread blocks that a multiprocessor is to hold: the compiler keeps to the registers of that many.
 template <int kHead>
-__global__ void __launch_bounds__(128, kHead == 128 ? 2 : 4)
+__global__ void __launch_bounds__(128, kHead == 128  ? 2
+                                       : kHead == 64 ? 3
+                                                     : 4)
     attention_forward_mma(const __grid_constant__ AttentionView a) {
   extern __shared__ __align__(1024) unsigned char shared[];
   Cta cta(shared);
@@ -77,8 +79,8 @@ namespace {
 
 template <int kHead>
 void launch_pass(AttentionPass pass, const AttentionView& a, cudaStream_t stream) {
-  const std::int64_t units = a.schedule.unit_count * places_per_unit(a);
-  const std::int64_t splits = a.schedule.split_count * places_per_unit(a);
+  const std::int64_t units = std::int64_t{a.schedule.unit_count} * places_per_unit(a);
+  const std::int64_t splits = std::int64_t{a.schedule.split_count} * places_per_unit(a);
   const LaunchShape combine{splits, kCombineThreads, 0};
   switch (pass) {
     case AttentionPass::forward:

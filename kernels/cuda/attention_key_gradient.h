@@ -21,7 +21,9 @@ struct KeyGradientUnit {
   using U32 = typename Warp::U32;
   using T = Tile<kBlock, kHead>;
   static constexpr int kWarps = kBlock / 16;
-  static constexpr int kQueries = kHead == 128 ? 16 : 32;
+  static constexpr int kQueries = kHead == 32 ? 32 : 16;
+  // A head of 128 leaves no registers for the loads of the next queries beside these.
+  static constexpr int kChunkUnroll = kHead == 128 ? 1 : kBlock / kQueries;
   static constexpr int kStatisticsBytes = 2 * 4 * kBlock;  // lse, then delta
   // Q, then dout; the tiles of both stages come before all statistics, which keeps them aligned.
   static constexpr int kStageBytes = 2 * T::kBytes;
@@ -103,8 +105,7 @@ struct KeyGradientUnit {
   DNABIRD_DEVICE static void finish(Warp& warp, const AttentionView& a, const HeadPlace& place,
                                     const WorkUnit& unit, std::int32_t keys, const State& state) {
     if (unit.slot >= 0) {
-      float* slot = a.partials +
-                    (place.index * a.schedule.slots + unit.slot) * key_partial_size(kBlock, kHead);
+      float* slot = slot_address(a, place, unit.slot, key_partial_size(kBlock, kHead));
       store_partial<kHead>(warp, slot, state.dk);
       store_partial<kHead>(warp, slot + kBlock * kHead, state.dv);
       return;
@@ -119,7 +120,7 @@ struct KeyGradientUnit {
     store_rows<kHead>(warp, to, state.dv, one);
   }
 
-  DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, std::int64_t index) {
+  DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, std::uint32_t index) {
     const UnitPlace at = locate(a, a.schedule.units, index);
     const WorkUnit unit = a.schedule.units[at.unit];
     const std::int32_t length = a.lengths[at.place.batch];
@@ -143,7 +144,7 @@ struct KeyGradientUnit {
       cta.barrier();
       const Item item = a.schedule.items[i];
       cta.each_warp([&](Warp& warp) {
-        DNABIRD_UNROLL
+        DNABIRD_UNROLL_CHUNKS
         for (std::uint32_t first = 0; first < kBlock; first += kQueries) {
           take_queries(warp, states[warp], shared + stage * kStageBytes,
                        shared + 2 * kStageBytes + stage * kStatisticsBytes, first, a.scale * kLog2E,

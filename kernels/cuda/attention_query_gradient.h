@@ -123,10 +123,8 @@ struct QueryGradientUnit {
                                     const WorkUnit& unit, std::int32_t queries,
                                     const State& state) {
     if (unit.slot >= 0) {
-      store_partial<kHead>(warp,
-                           a.partials + (place.index * a.schedule.slots + unit.slot) *
-                                            query_partial_size(kBlock, kHead),
-                           state.dq);
+      store_partial<kHead>(
+          warp, slot_address(a, place, unit.slot, query_partial_size(kBlock, kHead)), state.dq);
       return;
     }
     const F32 factor[2] = {F32(a.scale), F32(a.scale)};
@@ -138,7 +136,7 @@ struct QueryGradientUnit {
                       state.dq, factor);
   }
 
-  DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, std::int64_t index) {
+  DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, std::uint32_t index) {
     const UnitPlace at = locate(a, a.schedule.units, index);
     const WorkUnit unit = a.schedule.units[at.unit];
     const std::int32_t length = a.lengths[at.place.batch];

@@ -47,20 +47,21 @@ enum class Part : std::int32_t { query = 0, key = 1, value = 2 };
 
 /// Where one head of one sequence lies.
 struct HeadPlace {
-  std::int64_t batch, head;  // of the tensors
-  std::int64_t index;        // batch * H + head
+  std::int32_t batch, head;  // of the tensors
+  std::int32_t index;        // batch * H + head
 
   /// Element of qkv or dqkv where token `t` of a part begins; tokens are 3 * H * D apart.
   DNABIRD_HD std::int64_t in_qkv(const AttentionView& a, Part part, std::int64_t t, int D) const {
-    const std::int64_t token = (batch * a.tokens + t) * 3 + static_cast<std::int64_t>(part);
+    const std::int64_t token =
+        (std::int64_t{batch} * a.tokens + t) * 3 + static_cast<std::int64_t>(part);
     return (token * a.heads + head) * D;
   }
   /// The same in out or dout; tokens are H * D apart.
   DNABIRD_HD std::int64_t in_out(const AttentionView& a, std::int64_t t, int D) const {
-    return ((batch * a.tokens + t) * a.heads + head) * D;
+    return ((std::int64_t{batch} * a.tokens + t) * a.heads + head) * D;
   }
   DNABIRD_HD std::int64_t in_rows(const AttentionView& a, std::int64_t t) const {
-    return index * a.tokens + t;
+    return std::int64_t{index} * a.tokens + t;
   }
 };
 
@@ -70,17 +71,18 @@ struct UnitPlace {
   std::int32_t unit;  // of units or of splits
   HeadPlace place;
 };
-DNABIRD_HD std::int64_t places_per_unit(const AttentionView& a) {
-  return a.schedule.pattern_heads == 1 ? std::int64_t{a.batch} * a.heads : std::int64_t{a.batch};
+DNABIRD_HD std::int32_t places_per_unit(const AttentionView& a) {
+  return a.schedule.pattern_heads == 1 ? a.batch * a.heads : a.batch;
 }
-/// `pattern_head` (of a unit or a split) is asked for by its number.
+/// `blocks` are the units or the splits, which name a head; `index` is the thread block's.
 template <class Blocks>
-DNABIRD_HD UnitPlace locate(const AttentionView& a, const Blocks* blocks, std::int64_t index) {
-  const std::int64_t share = places_per_unit(a), rest = index % share;
+DNABIRD_HD UnitPlace locate(const AttentionView& a, const Blocks* blocks, std::uint32_t index) {
+  const auto share = static_cast<std::uint32_t>(places_per_unit(a));
+  const auto rest = static_cast<std::int32_t>(index % share);
   const auto unit = static_cast<std::int32_t>(index / share);
   const bool shared = a.schedule.pattern_heads == 1;
-  const std::int64_t batch = shared ? rest / a.heads : rest;
-  const std::int64_t head = shared ? rest % a.heads : blocks[unit].head;
+  const std::int32_t batch = shared ? rest / a.heads : rest;
+  const std::int32_t head = shared ? rest % a.heads : blocks[unit].head;
   return {unit, {batch, head, batch * a.heads + head}};
 }
 
@@ -99,6 +101,11 @@ DNABIRD_HD std::int32_t used_end(const AttentionView& a, const WorkUnit& unit,
   return end;
 }
 
+/// Where the partial result of a slot lies; `size` floats are one of the sizes below.
+DNABIRD_HD float* slot_address(const AttentionView& a, const HeadPlace& place, std::int32_t slot,
+                               std::int64_t size) {
+  return a.partials + (std::int64_t{place.index} * a.schedule.slots + slot) * size;
+}
 /// Floats of a slot of forward: unnormalised out (S,D), largest score (S), sum (S).
 DNABIRD_HD std::int64_t forward_partial_size(std::int64_t block_size, std::int64_t head_size) {
   return block_size * (head_size + 2);

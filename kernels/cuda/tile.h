@@ -40,6 +40,15 @@ struct Tile {
     const Index panel = (chunk / kPanelChunks) * static_cast<std::uint32_t>(kPanelBytes);
     return row * static_cast<std::uint32_t>(kRowBytes) + panel + inside * 16U;
   }
+
+  /// Address of chunk + 2 * k of a row from that of chunk 0 or 1: the permutation is an exclusive
+  /// or, and so is a step of an even number of chunks. One instruction instead of a register for
+  /// each k.
+  template <class Index>
+  DNABIRD_HD static Index step(Index address, std::uint32_t k) {
+    constexpr std::uint32_t kPanelSteps = kPanelHead / 16;
+    return (address ^ (k % kPanelSteps * 32U)) + k / kPanelSteps * kPanelBytes;
+  }
 };
 
 // Lane `lane` gives ldmatrix.x4 the address of row (lane % 8) of its matrix (lane / 8), and gets

@@ -41,11 +41,11 @@ DNABIRD_DEVICE void load_tile(Warp& warp, std::uint32_t tile, const GlobalRows& 
 template <class T, class Warp>
 DNABIRD_DEVICE void load_a_fragments(Warp& warp, std::uint32_t tile, std::uint32_t first_row,
                                      typename Warp::U32 (&a)[T::kHead / 16][4]) {
-  const auto row = a_fragment_row(warp.lane()) + first_row;
-  const auto chunk = a_fragment_chunk(warp.lane());
+  const auto start = T::offset(a_fragment_row(warp.lane()), a_fragment_chunk(warp.lane())) +
+                     (tile + first_row * T::kRowBytes);
   DNABIRD_UNROLL
   for (std::uint32_t k = 0; k < T::kHead / 16; ++k) {
-    warp.ldmatrix(a[k], T::offset(row, chunk + 2 * k) + tile);
+    warp.ldmatrix(a[k], T::step(start, k));
   }
 }
 
@@ -55,11 +55,11 @@ template <class T, int kColumns, class Warp>
 DNABIRD_DEVICE void multiply_by_rows(Warp& warp, const typename Warp::U32 (&a)[T::kHead / 16][4],
                                      std::uint32_t tile, std::uint32_t first_row,
                                      typename Warp::F32 (&sums)[kColumns / 8][4]) {
-  const auto row = b_fragment_row(warp.lane());
-  const auto chunk = b_fragment_chunk(warp.lane());
+  const auto start = T::offset(b_fragment_row(warp.lane()), b_fragment_chunk(warp.lane())) +
+                     (tile + first_row * T::kRowBytes);
   DNABIRD_UNROLL
   for (std::uint32_t k = 0; k < T::kHead / 16; ++k) {
-    const auto address = T::offset(row, chunk + 2 * k) + (tile + first_row * T::kRowBytes);
+    const auto address = T::step(start, k);
     DNABIRD_UNROLL
     for (std::uint32_t n = 0; n < kColumns / 16; ++n) {
       typename Warp::U32 b[4];
@@ -75,13 +75,13 @@ template <class T, int kDepth, class Warp>
 DNABIRD_DEVICE void multiply_by_columns(Warp& warp, const typename Warp::U32 (&p)[kDepth / 16][4],
                                         std::uint32_t tile, std::uint32_t first_row,
                                         typename Warp::F32 (&sums)[T::kHead / 8][4]) {
-  const auto row = a_fragment_row(warp.lane());
-  const auto chunk = a_fragment_chunk(warp.lane());
+  const auto start = T::offset(a_fragment_row(warp.lane()), a_fragment_chunk(warp.lane())) +
+                     (tile + first_row * T::kRowBytes);
   DNABIRD_UNROLL
   for (std::uint32_t k = 0; k < kDepth / 16; ++k) {
     DNABIRD_UNROLL
     for (std::uint32_t n = 0; n < T::kHead / 16; ++n) {
-      const auto address = T::offset(row, chunk + 2 * n) + (tile + first_row * T::kRowBytes);
+      const auto address = T::step(start, n);
       typename Warp::U32 b[4];
       warp.ldmatrix_transposed(b, address + k * 16 * T::kRowBytes);
       warp.mma(sums[2 * n], p[k], b[0], b[1]);

@@ -98,8 +98,8 @@ class AttentionRun {
 
   template <class Unit>
   void run_units(const kernels::cuda::AttentionView& a, AttentionResult& r) const {
-    const std::int64_t places = kernels::cuda::places_per_unit(a);
-    for (std::int64_t i = 0; i < a.schedule.unit_count * places; ++i) {
+    const auto places = static_cast<std::uint32_t>(kernels::cuda::places_per_unit(a));
+    for (std::uint32_t i = 0; i < a.schedule.unit_count * places; ++i) {
       HostCta<4> cta(Unit::kSharedBytes);
       Unit::run(cta, a, i);
       r.faults += cta.faults();
@@ -107,8 +107,8 @@ class AttentionRun {
   }
   template <class Combine>
   static void for_each_split(const kernels::cuda::AttentionView& a, const Combine& combine) {
-    const std::int64_t places = kernels::cuda::places_per_unit(a);
-    for (std::int64_t i = 0; i < a.schedule.split_count * places; ++i) {
+    const auto places = static_cast<std::uint32_t>(kernels::cuda::places_per_unit(a));
+    for (std::uint32_t i = 0; i < a.schedule.split_count * places; ++i) {
       for (std::int32_t thread = 0; thread < kernels::cuda::kCombineThreads; ++thread) {
         combine(i, thread);
       }
@@ -159,15 +159,15 @@ class AttentionRun {
     };
     begin_pass(rows, forward_partial_size(kBlock, kHead));
     run_units<ForwardUnit<HostCta<4>, kHead>>(a, r);
-    for_each_split(a, [&](std::int64_t i, int t) { combine_forward<kHead>(a, i, t, store); });
+    for_each_split(a, [&](std::uint32_t i, int t) { combine_forward<kHead>(a, i, t, store); });
     begin_pass(rows, query_partial_size(kBlock, kHead));
     run_units<QueryGradientUnit<HostCta<4>, kHead>>(a, r);
-    for_each_split(a, [&](std::int64_t i, int t) {
+    for_each_split(a, [&](std::uint32_t i, int t) {
       combine_gradients<kHead>(a, i, t, query_part<kHead>(a), store);
     });
     begin_pass(columns, key_partial_size(kBlock, kHead));
     run_units<KeyGradientUnit<HostCta<4>, kHead>>(a, r);
-    for_each_split(a, [&](std::int64_t i, int t) {
+    for_each_split(a, [&](std::uint32_t i, int t) {
       combine_gradients<kHead>(a, i, t, key_part<kHead>(a), store);
       combine_gradients<kHead>(a, i, t, value_part<kHead>(), store);
     });
