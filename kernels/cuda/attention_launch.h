@@ -12,9 +12,14 @@
 namespace dnabird::kernels::cuda {
 
 enum class AttentionPass { forward, query_gradient, key_gradient };
+enum class ElementType { bf16, f32 };
 
 /// bf16, blocks of 64, heads of 32, 64, 128 (std::invalid_argument otherwise), sm_80 on.
 void launch_attention_mma(AttentionPass pass, std::int64_t head_size, const AttentionView& view,
                           cudaStream_t stream);
+
+/// Any block size, heads to 128, a schedule without splits (std::invalid_argument otherwise).
+void launch_attention_plain(AttentionPass pass, ElementType type, const AttentionView& view,
+                            cudaStream_t stream);
 
 }  // namespace dnabird::kernels::cuda

@@ -30,7 +30,7 @@ struct ScheduleView {
 /// Elements are bf16 (f32 in the plain kernel); statistics and partial results are f32.
 struct AttentionView {
   std::int32_t batch, tokens, heads;
-  std::int32_t block_size;
+  std::int32_t block_size, head_size;
   float scale;  // > 0
   ScheduleView schedule;
   const std::int32_t* lengths;  // (B)

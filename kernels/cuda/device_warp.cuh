@@ -32,6 +32,9 @@ class DeviceWarp {
   __device__ __forceinline__ static float shuffle_xor(float x, int mask) {
     return __shfl_xor_sync(0xFFFFFFFFU, x, mask);
   }
+  __device__ __forceinline__ static float broadcast(float x, std::uint32_t lane) {
+    return __shfl_sync(0xFFFFFFFFU, x, static_cast<int>(lane));
+  }
   __device__ __forceinline__ static float select(bool which, float a, float b) {
     return which ? a : b;
   }
@@ -90,6 +93,22 @@ class DeviceWarp {
                                             float otherwise) {
     return exists ? *reinterpret_cast<const float*>(static_cast<const char*>(base) + offset)
                   : otherwise;
+  }
+  /// Element `index` of an array of bf16 or f32 as f32; 0 if it does not exist.
+  template <class Element>
+  __device__ __forceinline__ float load_element(const void* base, U32 index, bool exists) {
+    if (!exists) return 0.0F;
+    if constexpr (Element::kBytes == 4) return static_cast<const float*>(base)[index];
+    return low_bf16(static_cast<const std::uint16_t*>(base)[index]);
+  }
+  template <class Element>
+  __device__ __forceinline__ void store_element(void* base, U32 index, float x, bool exists) {
+    if (!exists) return;
+    if constexpr (Element::kBytes == 4) {
+      static_cast<float*>(base)[index] = x;
+    } else {
+      static_cast<std::uint16_t*>(base)[index] = static_cast<std::uint16_t>(pack_bf16(x, 0.0F));
+    }
   }
 
  private:

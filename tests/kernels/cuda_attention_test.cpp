@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/compare.h"
-#include "support/cuda_attention_case.h"
+#include "support/cuda_attention_runs.h"
 
 namespace dnabird::test {
 namespace {
@@ -30,10 +30,9 @@ struct Tolerance {
   double out = 5e-3, gradient = 1e-2;
 };
 
-void expect_close(const AttentionCase& c, std::int64_t head_size, std::uint64_t seed,
+void expect_close(const AttentionInputs& in, const AttentionResult& actual,
                   const Tolerance& most = {}) {
-  const AttentionRun run(c, head_size, seed);
-  const AttentionResult expected = run.reference(), actual = run.emulated();
+  const AttentionResult expected = in.reference();
   EXPECT_EQ(actual.faults, 0) << "races, bank conflicts or misaligned copies";
   EXPECT_LE(relative_error(actual.out, expected.out).by_norm, most.out);
   ASSERT_EQ(actual.log_sum_exp.size(), expected.log_sum_exp.size());
@@ -45,7 +44,7 @@ void expect_close(const AttentionCase& c, std::int64_t head_size, std::uint64_t 
                   1e-5 * (1 + std::abs(expected.log_sum_exp[i])));
     }
   }
-  const std::int64_t width = c.heads * head_size;
+  const std::int64_t width = in.c.heads * in.head_size;
   // With one key a softmax is constant and dQ, dK are 0 but for f32 rounding.
   const double floor = 1e-5 * norm(part_of(expected.dqkv, width, 2));
   for (int part = 0; part < 3; ++part) {
@@ -54,6 +53,16 @@ void expect_close(const AttentionCase& c, std::int64_t head_size, std::uint64_t 
     for (std::size_t i = 0; i < error.size(); ++i) error[i] -= truth[i];
     EXPECT_LE(norm(error), most.gradient * norm(truth) + floor) << "part " << part;
   }
+}
+
+void expect_close(const AttentionCase& c, std::int64_t head_size, std::uint64_t seed,
+                  const Tolerance& most = {}) {
+  const AttentionInputs in(c, head_size, seed, Stored::bf16);
+  expect_close(in, run_mma(in), most);
+}
+
+AttentionResult results(const AttentionCase& c, std::int64_t head_size, std::uint64_t seed) {
+  return run_mma(AttentionInputs(c, head_size, seed, Stored::bf16));
 }
 
 TEST(CudaAttentionTest, HeadSizesAndSplits) {
@@ -88,7 +97,7 @@ TEST(CudaAttentionTest, LengthsOfEveryKind) {
 
 TEST(CudaAttentionTest, EveryLengthOfTheLastBlock) {
   RandomValues random(5);
-  for (std::int32_t length = 64; length <= 128; ++length) {
+  for (std::int32_t length = 64; length <= 128; length += length % 16 == 0 ? 1 : 3) {
     SCOPED_TRACE(length);
     expect_close({128, 1, {length}, dense_lists(2, 64)}, 32, static_cast<std::uint64_t>(length));
   }
@@ -128,12 +137,12 @@ TEST(CudaAttentionTest, SplittingChangesOnlyTheOrderOfSums) {
   RandomValues random(11);
   const BlockLists lists = bird_lists(1, 20, 64, random);
   AttentionCase c{64 * 20, 1, {64 * 20 - 5}, lists, 1};
-  const AttentionResult whole = AttentionRun(c, 64, 11).emulated();
-  const AttentionResult again = AttentionRun(c, 64, 11).emulated();
+  const AttentionResult whole = results(c, 64, 11);
+  const AttentionResult again = results(c, 64, 11);
   EXPECT_TRUE(same_bits(again.dqkv, whole.dqkv));
   EXPECT_TRUE(same_bits(again.out, whole.out));
   c.forced_parts = 7;
-  const AttentionResult split = AttentionRun(c, 64, 11).emulated();
+  const AttentionResult split = results(c, 64, 11);
   EXPECT_TRUE(close(split.log_sum_exp, whole.log_sum_exp, 1e-6));
   // P is rounded relative to another top, and results are bf16.
   EXPECT_LE(relative_error(split.out, whole.out).by_norm, 4e-3);
@@ -143,14 +152,34 @@ TEST(CudaAttentionTest, SplittingChangesOnlyTheOrderOfSums) {
 TEST(CudaAttentionTest, ASequenceGivesTheSameBytesInAnyBatch) {
   RandomValues random(12);
   const BlockLists lists = bird_lists(2, 9, 64, random);
-  const AttentionResult alone = AttentionRun({576, 2, {540}, lists, 0}, 32, 12).emulated();
+  const AttentionResult alone = results({576, 2, {540}, lists, 0}, 32, 12);
   // The first sequence of a larger batch has the same inputs: values are drawn in order.
   AttentionCase c{576, 2, {540}, lists, 0};
-  const AttentionResult same = AttentionRun(c, 32, 12).emulated();
+  const AttentionResult same = results(c, 32, 12);
   c.lengths = {540, 576, 0};
-  const AttentionResult larger = AttentionRun(c, 32, 12).emulated();
+  const AttentionResult larger = results(c, 32, 12);
   EXPECT_TRUE(same_bits(same.out, alone.out));
   EXPECT_TRUE(same_bits(std::span(larger.out).first(alone.out.size()), alone.out));
+}
+
+TEST(CudaAttentionTest, PlainKernelsTakeAnyBlockAndHead) {
+  RandomValues random(13);
+  for (const std::int64_t block_size : {1, 5, 16, 32, 64}) {
+    for (const std::int64_t head_size : {3, 32, 100}) {
+      SCOPED_TRACE(testing::Message() << "block " << block_size << ", head " << head_size);
+      const auto tokens = static_cast<std::int32_t>(4 * block_size + block_size / 2);
+      const AttentionCase c{
+          tokens,
+          2,
+          {tokens, tokens - 3, 0},
+          random_lists(2, (tokens + block_size - 1) / block_size, block_size, random)};
+      const auto seed = static_cast<std::uint64_t>(100 * block_size + head_size);
+      const AttentionInputs f32(c, head_size, seed, Stored::f32);
+      expect_close(f32, run_plain<float, kernels::cuda::F32Element>(f32), {2e-6, 2e-5});
+      const AttentionInputs bf16(c, head_size, seed, Stored::bf16);
+      expect_close(bf16, run_plain<std::uint16_t, kernels::cuda::Bf16Element>(bf16));
+    }
+  }
 }
 
 }  // namespace

@@ -128,6 +128,7 @@ class HostWarp {
     for (std::size_t i = 0; i < 32; ++i) r[i] = a[i ^ mask];
     return r;
   }
+  static F32 broadcast(const F32& a, std::uint32_t lane) { return F32(a[lane]); }
   static F32 select(const Mask& which, const F32& a, const F32& b) {
     F32 r;
     for (std::size_t i = 0; i < 32; ++i) r[i] = which[i] ? a[i] : b[i];
@@ -213,6 +214,28 @@ class HostWarp {
       if (exists[i]) std::memcpy(&r[i], static_cast<const char*>(base) + offset[i], 4);
     }
     return r;
+  }
+  template <class Element>
+  F32 load_element(const void* base, const U32& index, const Mask& exists) {
+    F32 r(0.0F);
+    for (std::size_t i = 0; i < 32; ++i) {
+      if (!exists[i]) continue;
+      const char* from = static_cast<const char*>(base) + std::size_t{index[i]} * Element::kBytes;
+      std::uint32_t bits = 0;
+      std::memcpy(&bits, from, Element::kBytes);
+      r[i] = std::bit_cast<float>(Element::kBytes == 4 ? bits : bits << 16U);
+    }
+    return r;
+  }
+  template <class Element>
+  void store_element(void* base, const U32& index, const F32& x, const Mask& exists) {
+    for (std::size_t i = 0; i < 32; ++i) {
+      if (!exists[i]) continue;
+      const std::uint32_t bits =
+          Element::kBytes == 4 ? std::bit_cast<std::uint32_t>(x[i]) : to_bf16(x[i]);
+      std::memcpy(static_cast<char*>(base) + std::size_t{index[i]} * Element::kBytes, &bits,
+                  Element::kBytes);
+    }
   }
 
   std::int64_t conflicts() const { return conflicts_; }

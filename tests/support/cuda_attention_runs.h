@@ -1,0 +1,82 @@
+// The passes of the CUDA kernels of block attention, run by emulated warps.
+#pragma once
+
+#include "kernels/cuda/attention_key_gradient.h"
+#include "kernels/cuda/attention_plain.h"
+#include "kernels/cuda/attention_query_gradient.h"
+#include "support/cuda_attention_case.h"
+
+namespace dnabird::test {
+
+template <class Unit>
+std::int64_t run_units(const kernels::cuda::AttentionView& a) {
+  const auto places = static_cast<std::uint32_t>(kernels::cuda::places_per_unit(a));
+  std::int64_t faults = 0;
+  for (std::uint32_t i = 0; i < a.schedule.unit_count * places; ++i) {
+    HostCta<4> cta(Unit::kSharedBytes);
+    Unit::run(cta, a, i);
+    faults += cta.faults();
+  }
+  return faults;
+}
+
+template <int kHead>
+AttentionResult run_mma(const AttentionInputs& in) {
+  using namespace kernels::cuda;
+  AttentionBuffers<std::uint16_t> buffers(in);
+  const SplitRule rule{16, in.c.forced_parts};
+  const Schedule rows = compile_schedule(in.pattern.view(), Side::rows, rule);
+  const Schedule columns = compile_schedule(in.pattern.view(), Side::columns, rule);
+  AttentionView a = buffers.view(rows, forward_partial_size(kBlock, kHead));
+  std::int64_t faults = run_units<ForwardUnit<HostCta<4>, kHead>>(a);
+  for_each_split(a, [&](std::uint32_t i, int t) { combine_forward<kHead>(a, i, t, store_pair); });
+  a = buffers.view(rows, query_partial_size(kBlock, kHead));
+  faults += run_units<QueryGradientUnit<HostCta<4>, kHead>>(a);
+  for_each_split(a, [&](std::uint32_t i, int t) {
+    combine_gradients<kHead>(a, i, t, query_part<kHead>(a), store_pair);
+  });
+  a = buffers.view(columns, key_partial_size(kBlock, kHead));
+  faults += run_units<KeyGradientUnit<HostCta<4>, kHead>>(a);
+  for_each_split(a, [&](std::uint32_t i, int t) {
+    combine_gradients<kHead>(a, i, t, key_part<kHead>(a), store_pair);
+    combine_gradients<kHead>(a, i, t, value_part<kHead>(), store_pair);
+  });
+  AttentionResult r = buffers.result();
+  r.faults = faults;
+  return r;
+}
+
+inline AttentionResult run_mma(const AttentionInputs& in) {
+  if (in.head_size == 32) return run_mma<32>(in);
+  if (in.head_size == 64) return run_mma<64>(in);
+  return run_mma<128>(in);
+}
+
+/// T is float or std::uint16_t (bf16), Element what the kernels call it.
+template <class T, class Element>
+AttentionResult run_plain(const AttentionInputs& in) {
+  using namespace kernels::cuda;
+  AttentionBuffers<T> buffers(in);
+  const SplitRule whole{16, 1};
+  const Schedule rows = compile_schedule(in.pattern.view(), Side::rows, whole);
+  const Schedule columns = compile_schedule(in.pattern.view(), Side::columns, whole);
+  HostSharedMemory none(16);
+  const auto each_row = [&](const AttentionView& a, const auto& pass) {
+    const std::uint32_t groups = (a.block_size + kPlainWarps - 1) / kPlainWarps;
+    const std::uint32_t blocks = a.schedule.unit_count * places_per_unit(a) * groups;
+    for (std::uint32_t index = 0; index < blocks; ++index) {
+      for (std::uint32_t w = 0; w < kPlainWarps; ++w) {
+        HostWarp warp(none, w);
+        pass(PlainAttention<HostWarp, Element>{warp, a}, index);
+      }
+    }
+  };
+  const AttentionView by_row = buffers.view(rows, 0);
+  each_row(by_row, [](auto plain, std::uint32_t index) { plain.forward(index); });
+  each_row(by_row, [](auto plain, std::uint32_t index) { plain.query_gradient(index); });
+  each_row(buffers.view(columns, 0),
+           [](auto plain, std::uint32_t index) { plain.key_gradient(index); });
+  return buffers.result();
+}
+
+}  // namespace dnabird::test
