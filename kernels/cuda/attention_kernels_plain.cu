@@ -15,21 +15,21 @@ constexpr int kThreads = 32 * kPlainWarps;
 }  // namespace
 
 template <class Element>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 6)
     attention_forward_plain(const __grid_constant__ AttentionView a) {
   DeviceWarp warp;
   PlainAttention<DeviceWarp, Element>{warp, a}.forward(blockIdx.x);
 }
 
 template <class Element>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 6)
     attention_query_gradient_plain(const __grid_constant__ AttentionView a) {
   DeviceWarp warp;
   PlainAttention<DeviceWarp, Element>{warp, a}.query_gradient(blockIdx.x);
 }
 
 template <class Element>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 6)
     attention_key_gradient_plain(const __grid_constant__ AttentionView a) {
   DeviceWarp warp;
   PlainAttention<DeviceWarp, Element>{warp, a}.key_gradient(blockIdx.x);

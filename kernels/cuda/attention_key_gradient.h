@@ -23,7 +23,7 @@ struct KeyGradientUnit {
   static constexpr int kWarps = kBlock / 16;
   static constexpr int kQueries = kHead == 32 ? 32 : 16;
   // A head of 128 leaves no registers for the loads of the next queries beside these.
-  static constexpr int kChunkUnroll = kHead == 128 ? 1 : kBlock / kQueries;
+  static constexpr int kChunkUnroll = kHead == 128 ? 1 : 2;
   static constexpr int kStatisticsBytes = 2 * 4 * kBlock;  // lse, then delta
   // Q, then dout; the tiles of both stages come before all statistics, which keeps them aligned.
   static constexpr int kStageBytes = 2 * T::kBytes;
@@ -102,8 +102,12 @@ struct KeyGradientUnit {
     multiply_by_columns<T, kQueries>(warp, fragments, tiles, first, state.dk);
   }
 
-  DNABIRD_DEVICE static void finish(Warp& warp, const AttentionView& a, const HeadPlace& place,
-                                    const WorkUnit& unit, std::int32_t keys, const State& state) {
+  /// Reads again what the loop would otherwise hold registers for.
+  DNABIRD_DEVICE static void finish(Warp& warp, const AttentionView& a, const UnitPlace& at,
+                                    const State& state) {
+    const HeadPlace& place = at.place;
+    const WorkUnit unit = a.schedule.units[at.unit];
+    const std::int32_t keys = valid_rows(a.lengths[place.batch], unit.block, kBlock);
     if (unit.slot >= 0) {
       float* slot = slot_address(a, place, unit.slot, key_partial_size(kBlock, kHead));
       store_partial<kHead>(warp, slot, state.dk);
@@ -153,7 +157,7 @@ struct KeyGradientUnit {
       });
       cta.barrier();
     }
-    cta.each_warp([&](Warp& warp) { finish(warp, a, at.place, unit, keys, states[warp]); });
+    cta.each_warp([&](Warp& warp) { finish(warp, a, at, states[warp]); });
   }
 };
 
