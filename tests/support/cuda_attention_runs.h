@@ -1,10 +1,12 @@
 // The passes of the CUDA kernels of block attention, run by emulated warps.
 #pragma once
 
+#include "kernels/cuda/attention_forward_hopper.h"
 #include "kernels/cuda/attention_key_gradient.h"
 #include "kernels/cuda/attention_plain.h"
 #include "kernels/cuda/attention_query_gradient.h"
 #include "support/cuda_attention_case.h"
+#include "support/cuda_host_hopper.h"
 
 namespace dnabird::test {
 
@@ -50,6 +52,41 @@ inline AttentionResult run_mma(const AttentionInputs& in) {
   if (in.head_size == 32) return run_mma<32>(in);
   if (in.head_size == 64) return run_mma<64>(in);
   return run_mma<128>(in);
+}
+
+template <class Unit>
+std::int64_t run_hopper_units(const kernels::cuda::AttentionView& a, ProducerMood mood) {
+  const auto places = static_cast<std::uint32_t>(kernels::cuda::places_per_unit(a));
+  const HostHopperMaps maps{{a.qkv, kernels::cuda::qkv_tensor(a)},
+                            {a.out, kernels::cuda::out_tensor(a)},
+                            {a.dout, kernels::cuda::out_tensor(a)}};
+  std::int64_t faults = 0;
+  for (std::uint32_t i = 0; i < a.schedule.unit_count * places; ++i) {
+    HostHopperCta cta(Unit::kSharedBytes, mood);
+    Unit::run(cta, a, maps, i);
+    faults += cta.faults();
+  }
+  return faults;
+}
+
+template <int kHead>
+AttentionResult run_hopper(const AttentionInputs& in, ProducerMood mood) {
+  using namespace kernels::cuda;
+  AttentionBuffers<std::uint16_t> buffers(in);
+  const SplitRule rule{16, in.c.forced_parts};
+  const Schedule rows = compile_schedule(in.pattern.view(), Side::rows, rule);
+  AttentionView a = buffers.view(rows, forward_partial_size(kBlock, kHead));
+  std::int64_t faults = run_hopper_units<HopperForward<HostHopperCta, kHead>>(a, mood);
+  for_each_split(a, [&](std::uint32_t i, int t) { combine_forward<kHead>(a, i, t, store_pair); });
+  AttentionResult r = buffers.result();
+  r.faults = faults;
+  return r;
+}
+
+inline AttentionResult run_hopper(const AttentionInputs& in, ProducerMood mood) {
+  if (in.head_size == 32) return run_hopper<32>(in, mood);
+  if (in.head_size == 64) return run_hopper<64>(in, mood);
+  return run_hopper<128>(in, mood);
 }
 
 /// T is float or std::uint16_t (bf16), Element what the kernels call it.

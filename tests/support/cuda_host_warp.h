@@ -42,6 +42,12 @@ class HostSharedMemory {
     if (from != nullptr) std::memcpy(copy.data.data(), from, size);
     open_.push_back(std::move(copy));
   }
+  /// A write by the copy engine, which mbarriers order.
+  std::byte* copy_to(std::uint32_t address, std::size_t size) {
+    chunk_at(address, size);
+    return &bytes_.at(address);
+  }
+  const std::vector<std::byte>& bytes() const { return bytes_; }
   void commit() {
     groups_.push_back(std::move(open_));
     open_.clear();
