@@ -78,23 +78,32 @@ __global__ void __launch_bounds__(kCombineThreads)
 namespace {
 
 template <int kHead>
-void launch_pass(AttentionPass pass, const AttentionView& a, cudaStream_t stream) {
+void launch_units(AttentionPass pass, const AttentionView& a, cudaStream_t stream) {
   const std::int64_t units = std::int64_t{a.schedule.unit_count} * places_per_unit(a);
-  const std::int64_t splits = std::int64_t{a.schedule.split_count} * places_per_unit(a);
-  const LaunchShape combine{splits, kCombineThreads, 0};
   switch (pass) {
     case AttentionPass::forward:
-      launch(attention_forward_mma<kHead>, {units, 128, ForwardUnit<Cta, kHead>::kSharedBytes},
-             stream, a);
-      return launch(attention_combine_forward<kHead>, combine, stream, a);
+      return launch(attention_forward_mma<kHead>,
+                    {units, 128, ForwardUnit<Cta, kHead>::kSharedBytes}, stream, a);
     case AttentionPass::query_gradient:
-      launch(attention_query_gradient_mma<kHead>,
-             {units, 128, QueryGradientUnit<Cta, kHead>::kSharedBytes}, stream, a);
-      return launch(attention_combine_query_gradient<kHead>, combine, stream, a);
+      return launch(attention_query_gradient_mma<kHead>,
+                    {units, 128, QueryGradientUnit<Cta, kHead>::kSharedBytes}, stream, a);
     case AttentionPass::key_gradient:
-      launch(attention_key_gradient_mma<kHead>,
-             {units, 128, KeyGradientUnit<Cta, kHead>::kSharedBytes}, stream, a);
-      return launch(attention_combine_key_gradient<kHead>, combine, stream, a);
+      return launch(attention_key_gradient_mma<kHead>,
+                    {units, 128, KeyGradientUnit<Cta, kHead>::kSharedBytes}, stream, a);
+  }
+}
+
+template <int kHead>
+void launch_combine(AttentionPass pass, const AttentionView& a, cudaStream_t stream) {
+  const std::int64_t splits = std::int64_t{a.schedule.split_count} * places_per_unit(a);
+  const LaunchShape shape{splits, kCombineThreads, 0};
+  switch (pass) {
+    case AttentionPass::forward:
+      return launch(attention_combine_forward<kHead>, shape, stream, a);
+    case AttentionPass::query_gradient:
+      return launch(attention_combine_query_gradient<kHead>, shape, stream, a);
+    case AttentionPass::key_gradient:
+      return launch(attention_combine_key_gradient<kHead>, shape, stream, a);
   }
 }
 
@@ -104,13 +113,31 @@ void launch_attention_mma(AttentionPass pass, std::int64_t head_size, const Atte
                           cudaStream_t stream) {
   switch (head_size) {
     case 32:
-      return launch_pass<32>(pass, a, stream);
+      launch_units<32>(pass, a, stream);
+      break;
     case 64:
-      return launch_pass<64>(pass, a, stream);
+      launch_units<64>(pass, a, stream);
+      break;
     case 128:
-      return launch_pass<128>(pass, a, stream);
+      launch_units<128>(pass, a, stream);
+      break;
     default:
       throw std::invalid_argument("block attention with mma takes heads of 32, 64 and 128");
+  }
+  launch_attention_combine(pass, head_size, a, stream);
+}
+
+void launch_attention_combine(AttentionPass pass, std::int64_t head_size, const AttentionView& a,
+                              cudaStream_t stream) {
+  switch (head_size) {
+    case 32:
+      return launch_combine<32>(pass, a, stream);
+    case 64:
+      return launch_combine<64>(pass, a, stream);
+    case 128:
+      return launch_combine<128>(pass, a, stream);
+    default:
+      throw std::invalid_argument("partial results of block attention: heads of 32, 64 and 128");
   }
 }
 

@@ -14,6 +14,32 @@
 
 namespace dnabird::kernels::cuda {
 
+/// Ends a unit: writes dK and dV, or the partial result. Reads again what a loop would otherwise
+/// hold registers for.
+template <int kHead, class Warp>
+DNABIRD_DEVICE void finish_key_gradient(Warp& warp, const AttentionView& a, const UnitPlace& at,
+                                        const typename Warp::F32 (&dk)[kHead / 8][4],
+                                        const typename Warp::F32 (&dv)[kHead / 8][4]) {
+  using F32 = typename Warp::F32;
+  const HeadPlace& place = at.place;
+  const WorkUnit unit = a.schedule.units[at.unit];
+  const std::int32_t keys = valid_rows(a.lengths[place.batch], unit.block, kBlock);
+  if (unit.slot >= 0) {
+    float* slot = slot_address(a, place, unit.slot, key_partial_size(kBlock, kHead));
+    store_partial<kHead>(warp, slot, dk);
+    store_partial<kHead>(warp, slot + kBlock * kHead, dv);
+    return;
+  }
+  const F32 scale[2] = {F32(a.scale), F32(a.scale)}, one[2] = {F32(1.0F), F32(1.0F)};
+  const std::int64_t first = std::int64_t{unit.block} * kBlock;
+  OutputRows to{static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::key, first, kHead),
+                static_cast<std::uint32_t>(2 * 3 * a.heads * kHead),
+                valid_rows(a.tokens, unit.block, kBlock), keys};
+  store_rows<kHead>(warp, to, dk, scale);
+  to.base = static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::value, first, kHead);
+  store_rows<kHead>(warp, to, dv, one);
+}
+
 template <class Cta, int kHead>
 struct KeyGradientUnit {
   using Warp = typename Cta::Warp;
@@ -102,28 +128,6 @@ struct KeyGradientUnit {
     multiply_by_columns<T, kQueries>(warp, fragments, tiles, first, state.dk);
   }
 
-  /// Reads again what the loop would otherwise hold registers for.
-  DNABIRD_DEVICE static void finish(Warp& warp, const AttentionView& a, const UnitPlace& at,
-                                    const State& state) {
-    const HeadPlace& place = at.place;
-    const WorkUnit unit = a.schedule.units[at.unit];
-    const std::int32_t keys = valid_rows(a.lengths[place.batch], unit.block, kBlock);
-    if (unit.slot >= 0) {
-      float* slot = slot_address(a, place, unit.slot, key_partial_size(kBlock, kHead));
-      store_partial<kHead>(warp, slot, state.dk);
-      store_partial<kHead>(warp, slot + kBlock * kHead, state.dv);
-      return;
-    }
-    const F32 scale[2] = {F32(a.scale), F32(a.scale)}, one[2] = {F32(1.0F), F32(1.0F)};
-    const std::int64_t first = std::int64_t{unit.block} * kBlock;
-    OutputRows to{static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::key, first, kHead),
-                  static_cast<std::uint32_t>(2 * 3 * a.heads * kHead),
-                  valid_rows(a.tokens, unit.block, kBlock), keys};
-    store_rows<kHead>(warp, to, state.dk, scale);
-    to.base = static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::value, first, kHead);
-    store_rows<kHead>(warp, to, state.dv, one);
-  }
-
   DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, std::uint32_t index) {
     const UnitPlace at = locate(a, a.schedule.units, index);
     const WorkUnit unit = a.schedule.units[at.unit];
@@ -157,7 +161,9 @@ struct KeyGradientUnit {
       });
       cta.barrier();
     }
-    cta.each_warp([&](Warp& warp) { finish(warp, a, at, states[warp]); });
+    cta.each_warp([&](Warp& warp) {
+      finish_key_gradient<kHead>(warp, a, at, states[warp].dk, states[warp].dv);
+    });
   }
 };
 

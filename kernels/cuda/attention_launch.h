@@ -18,6 +18,14 @@ enum class ElementType { bf16, f32 };
 void launch_attention_mma(AttentionPass pass, std::int64_t head_size, const AttentionView& view,
                           cudaStream_t stream);
 
+/// The same on sm_90a, with what only Hopper has.
+void launch_attention_wgmma(AttentionPass pass, std::int64_t head_size, const AttentionView& view,
+                            cudaStream_t stream);
+
+/// Combines the partial results of the two above, which call it.
+void launch_attention_combine(AttentionPass pass, std::int64_t head_size, const AttentionView& view,
+                              cudaStream_t stream);
+
 /// Any block size, heads to 128, a schedule without splits (std::invalid_argument otherwise).
 void launch_attention_plain(AttentionPass pass, ElementType type, const AttentionView& view,
                             cudaStream_t stream);

@@ -31,6 +31,47 @@ DNABIRD_DEVICE void multiply_fragments(const typename Warp::U32 (&a)[kHead / 16]
   sums[1] = sum_of_row<Warp>(sums[1]);
 }
 
+/// Ends a unit: writes dQ, or the partial result.
+template <int kHead, class Warp>
+DNABIRD_DEVICE void finish_query_gradient(Warp& warp, const AttentionView& a,
+                                          const HeadPlace& place, const WorkUnit& unit,
+                                          const typename Warp::F32 (&dq)[kHead / 8][4]) {
+  using F32 = typename Warp::F32;
+  if (unit.slot >= 0) {
+    store_partial<kHead>(warp, slot_address(a, place, unit.slot, query_partial_size(kBlock, kHead)),
+                         dq);
+    return;
+  }
+  const F32 factor[2] = {F32(a.scale), F32(a.scale)};
+  const std::int64_t first = std::int64_t{unit.block} * kBlock;
+  store_rows<kHead>(warp,
+                    {static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::query, first, kHead),
+                     static_cast<std::uint32_t>(2 * 3 * a.heads * kHead),
+                     valid_rows(a.tokens, unit.block, kBlock),
+                     valid_rows(a.lengths[place.batch], unit.block, kBlock)},
+                    dq, factor);
+}
+
+/// lse of the lane's two rows, in base 2 and negative; delta is written by the first part of a row.
+template <class Warp>
+DNABIRD_DEVICE void exchange_statistics(Warp& warp, const AttentionView& a, const HeadPlace& place,
+                                        const WorkUnit& unit, const typename Warp::F32 (&delta)[2],
+                                        typename Warp::F32 (&minus_lse)[2]) {
+  const std::int64_t row0 = place.in_rows(a, std::int64_t{unit.block} * kBlock);
+  const std::int32_t queries = valid_rows(a.lengths[place.batch], unit.block, kBlock);
+  DNABIRD_UNROLL
+  for (std::uint32_t half = 0; half < 2; ++half) {
+    const auto row = accumulator_row(warp.lane()) + (warp.index() * 16U + half * 8U);
+    const auto valid = row < static_cast<std::uint32_t>(queries);
+    const auto lse = warp.load_f32(a.log_sum_exp + row0, row * 4U, valid, __builtin_inff());
+    minus_lse[half] = lse * typename Warp::F32(-kLog2E);
+    if (unit.part == 0) {
+      warp.store(a.delta + row0, row * 4U, delta[half],
+                 (accumulator_column(warp.lane()) < 1U) && valid);
+    }
+  }
+}
+
 template <class Cta, int kHead>
 struct QueryGradientUnit {
   using Warp = typename Cta::Warp;
@@ -78,20 +119,7 @@ struct QueryGradientUnit {
       load_a_fragments<T>(warp, shared + 2 * T::kBytes, first, out);
       multiply_fragments<kHead, Warp>(state.dout, out, state.delta);
       set_zero(state.dq);
-      const std::int64_t row0 = place.in_rows(a, std::int64_t{unit.block} * kBlock);
-      const std::int32_t exist = valid_rows(a.tokens, unit.block, kBlock);
-      DNABIRD_UNROLL
-      for (std::uint32_t half = 0; half < 2; ++half) {
-        const auto row = accumulator_row(warp.lane()) + (first + half * 8U);
-        const auto valid = row < static_cast<std::uint32_t>(queries);
-        const F32 lse = warp.load_f32(a.log_sum_exp + row0, row * 4U, valid, __builtin_inff());
-        state.minus_lse[half] = lse * F32(-kLog2E);
-        if (unit.part == 0) {
-          warp.store(
-              a.delta + row0, row * 4U, state.delta[half],
-              (accumulator_column(warp.lane()) < 1U) && (row < static_cast<std::uint32_t>(exist)));
-        }
-      }
+      exchange_statistics(warp, a, place, unit, state.delta, state.minus_lse);
     });
     cta.barrier();
   }
@@ -117,23 +145,6 @@ struct QueryGradientUnit {
     U32 ds[kKeys / 16][4];
     to_a_fragments<kKeys, Warp>(s, ds);
     multiply_by_columns<T, kKeys>(warp, ds, stage, first, state.dq);
-  }
-
-  DNABIRD_DEVICE static void finish(Warp& warp, const AttentionView& a, const HeadPlace& place,
-                                    const WorkUnit& unit, std::int32_t queries,
-                                    const State& state) {
-    if (unit.slot >= 0) {
-      store_partial<kHead>(
-          warp, slot_address(a, place, unit.slot, query_partial_size(kBlock, kHead)), state.dq);
-      return;
-    }
-    const F32 factor[2] = {F32(a.scale), F32(a.scale)};
-    const std::int64_t first = std::int64_t{unit.block} * kBlock;
-    store_rows<kHead>(warp,
-                      {static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::query, first, kHead),
-                       static_cast<std::uint32_t>(2 * 3 * a.heads * kHead),
-                       valid_rows(a.tokens, unit.block, kBlock), queries},
-                      state.dq, factor);
   }
 
   DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, std::uint32_t index) {
@@ -171,7 +182,9 @@ struct QueryGradientUnit {
       });
       cta.barrier();
     }
-    cta.each_warp([&](Warp& warp) { finish(warp, a, at.place, unit, queries, states[warp]); });
+    cta.each_warp([&](Warp& warp) {
+      finish_query_gradient<kHead>(warp, a, at.place, unit, states[warp].dq);
+    });
   }
 };
 

@@ -29,6 +29,7 @@ struct Tile {
   static constexpr int kBytes = kPanels * kPanelBytes;
   static constexpr int kRowChunks = kHead / 8;  // of 16 bytes, in all panels
   static constexpr int kChunks = kRows * kRowChunks;
+  static constexpr std::uint32_t kSwizzle = kPanelHead == 64 ? 1 : 2;  // as wgmma names it
 
   /// Byte of a 16-byte chunk in the tile. The same chunk 16 * n rows further lies 16 * n *
   /// kRowBytes bytes further.

@@ -28,25 +28,20 @@ DNABIRD_HD std::uint64_t make_descriptor(const DescriptorFields& f) {
          (static_cast<std::uint64_t>(f.swizzle) << 62U);
 }
 
-template <class T>
-constexpr std::uint32_t swizzle_of() {
-  return T::kRowBytes == 128 ? 1U : 2U;
-}
-
 /// Rows of a tile from first_row (a multiple of 8) as m or n, elements [16 k, 16 k + 16) of the
 /// head as k. The leading offset is not used by a swizzled layout.
 template <class T>
 DNABIRD_HD std::uint64_t rows_descriptor(std::uint32_t tile, std::uint32_t first_row,
                                          std::uint32_t k) {
   return make_descriptor(
-      {T::step(tile + first_row * T::kRowBytes, k), 16, 8 * T::kRowBytes, swizzle_of<T>()});
+      {T::step(tile + first_row * T::kRowBytes, k), 16, 8 * T::kRowBytes, T::kSwizzle});
 }
 
 /// The head as n, 16 rows of a tile from first_row (a multiple of 16) as k.
 template <class T>
 DNABIRD_HD std::uint64_t columns_descriptor(std::uint32_t tile, std::uint32_t first_row) {
   return make_descriptor(
-      {tile + first_row * T::kRowBytes, T::kPanelBytes, 8 * T::kRowBytes, swizzle_of<T>()});
+      {tile + first_row * T::kRowBytes, T::kPanelBytes, 8 * T::kRowBytes, T::kSwizzle});
 }
 
 /// A tensor of four axes for TMA, innermost first, and the box that one copy takes: a panel of a

@@ -6,14 +6,14 @@
 set -uo pipefail
 
 # A multiprocessor: shared memory, threads, thread blocks (CUDA C++ Programming Guide, "Technical
-# Specifications per Compute Capability"); 65,536 registers, which warps take 256 at a time; each
+# Specifications per Compute Capability"); 65,536 registers in four parts, of which warps take 256 at a time; each
 # thread block takes 1,024 bytes of shared memory for the system.
 check() {
   awk '
     function fail(text) { print text; failures++ }
     function blocks_that_fit(arch, threads, shared, registers,   warps, by_registers, n) {
       warps = int((threads + 31) / 32)
-      by_registers = int(int(65536 / (int((registers * 32 + 255) / 256) * 256)) / warps)
+      by_registers = int(int(65536 / (int((registers * 32 + 255) / 256) * 256) / 4) * 4 / warps)
       n = by_registers
       if (int(most_shared[arch] / (shared + 1024)) < n) n = int(most_shared[arch] / (shared + 1024))
       if (int(most_threads[arch] / (warps * 32)) < n) n = int(most_threads[arch] / (warps * 32))

@@ -1,10 +1,9 @@
 // The passes of the CUDA kernels of block attention, run by emulated warps.
 #pragma once
 
-#include "kernels/cuda/attention_forward_hopper.h"
-#include "kernels/cuda/attention_key_gradient.h"
+#include "kernels/cuda/attention_key_gradient_hopper.h"
 #include "kernels/cuda/attention_plain.h"
-#include "kernels/cuda/attention_query_gradient.h"
+#include "kernels/cuda/attention_query_gradient_hopper.h"
 #include "support/cuda_attention_case.h"
 #include "support/cuda_host_hopper.h"
 
@@ -22,23 +21,25 @@ std::int64_t run_units(const kernels::cuda::AttentionView& a) {
   return faults;
 }
 
-template <int kHead>
-AttentionResult run_mma(const AttentionInputs& in) {
+/// forward, query_gradient and key_gradient run the units of a view and return their faults.
+template <int kHead, class Forward, class QueryGradient, class KeyGradient>
+AttentionResult run_passes(const AttentionInputs& in, const Forward& forward,
+                           const QueryGradient& query_gradient, const KeyGradient& key_gradient) {
   using namespace kernels::cuda;
   AttentionBuffers<std::uint16_t> buffers(in);
   const SplitRule rule{16, in.c.forced_parts};
   const Schedule rows = compile_schedule(in.pattern.view(), Side::rows, rule);
   const Schedule columns = compile_schedule(in.pattern.view(), Side::columns, rule);
   AttentionView a = buffers.view(rows, forward_partial_size(kBlock, kHead));
-  std::int64_t faults = run_units<ForwardUnit<HostCta<4>, kHead>>(a);
+  std::int64_t faults = forward(a);
   for_each_split(a, [&](std::uint32_t i, int t) { combine_forward<kHead>(a, i, t, store_pair); });
   a = buffers.view(rows, query_partial_size(kBlock, kHead));
-  faults += run_units<QueryGradientUnit<HostCta<4>, kHead>>(a);
+  faults += query_gradient(a);
   for_each_split(a, [&](std::uint32_t i, int t) {
     combine_gradients<kHead>(a, i, t, query_part<kHead>(a), store_pair);
   });
   a = buffers.view(columns, key_partial_size(kBlock, kHead));
-  faults += run_units<KeyGradientUnit<HostCta<4>, kHead>>(a);
+  faults += key_gradient(a);
   for_each_split(a, [&](std::uint32_t i, int t) {
     combine_gradients<kHead>(a, i, t, key_part<kHead>(a), store_pair);
     combine_gradients<kHead>(a, i, t, value_part<kHead>(), store_pair);
@@ -46,6 +47,14 @@ AttentionResult run_mma(const AttentionInputs& in) {
   AttentionResult r = buffers.result();
   r.faults = faults;
   return r;
+}
+
+template <int kHead>
+AttentionResult run_mma(const AttentionInputs& in) {
+  using namespace kernels::cuda;
+  return run_passes<kHead>(in, run_units<ForwardUnit<HostCta<4>, kHead>>,
+                           run_units<QueryGradientUnit<HostCta<4>, kHead>>,
+                           run_units<KeyGradientUnit<HostCta<4>, kHead>>);
 }
 
 inline AttentionResult run_mma(const AttentionInputs& in) {
@@ -72,15 +81,16 @@ std::int64_t run_hopper_units(const kernels::cuda::AttentionView& a, ProducerMoo
 template <int kHead>
 AttentionResult run_hopper(const AttentionInputs& in, ProducerMood mood) {
   using namespace kernels::cuda;
-  AttentionBuffers<std::uint16_t> buffers(in);
-  const SplitRule rule{16, in.c.forced_parts};
-  const Schedule rows = compile_schedule(in.pattern.view(), Side::rows, rule);
-  AttentionView a = buffers.view(rows, forward_partial_size(kBlock, kHead));
-  std::int64_t faults = run_hopper_units<HopperForward<HostHopperCta, kHead>>(a, mood);
-  for_each_split(a, [&](std::uint32_t i, int t) { combine_forward<kHead>(a, i, t, store_pair); });
-  AttentionResult r = buffers.result();
-  r.faults = faults;
-  return r;
+  using Cta = HostHopperCta;
+  return run_passes<kHead>(
+      in,
+      [&](const AttentionView& a) { return run_hopper_units<HopperForward<Cta, kHead>>(a, mood); },
+      [&](const AttentionView& a) {
+        return run_hopper_units<HopperQueryGradient<Cta, kHead>>(a, mood);
+      },
+      [&](const AttentionView& a) {
+        return run_hopper_units<HopperKeyGradient<Cta, kHead>>(a, mood);
+      });
 }
 
 inline AttentionResult run_hopper(const AttentionInputs& in, ProducerMood mood) {
