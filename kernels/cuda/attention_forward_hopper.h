@@ -91,6 +91,16 @@ struct HopperForward {
     }
   };
 
+  DNABIRD_DEVICE static void start_scores(Cta& cta, const Layout& layout, std::int32_t pair,
+                                          typename Cta::template PerWarp<State>& states) {
+    layout.keys().wait(cta, pair);
+    cta.each_warp([&](Warp& warp) {
+      warp.start_products();
+      start_rows_product<T, kBlock>(warp, layout.query(), layout.keys().tile(pair), 0,
+                                    states[warp].s);
+      warp.commit_products();
+    });
+  }
   DNABIRD_DEVICE static void start_values(Cta& cta, const Layout& layout, std::int32_t pair,
                                           typename Cta::template PerWarp<State>& states) {
     cta.each_warp([&](Warp& warp) {
@@ -102,38 +112,47 @@ struct HopperForward {
     });
   }
 
-  DNABIRD_DEVICE static void take_pair(Cta& cta, const AttentionView& a, const UnitWork& work,
-                                       const Layout& layout, std::int32_t pair,
-                                       typename Cta::template PerWarp<State>& states) {
-    layout.keys().wait(cta, pair);
-    cta.each_warp([&](Warp& warp) {
-      warp.start_products();
-      start_rows_product<T, kBlock>(warp, layout.query(), layout.keys().tile(pair), 0,
-                                    states[warp].s);
-      warp.commit_products();
-    });
-    if (pair > 0) {
-      layout.values().wait(cta, pair - 1);
-      start_values(cta, layout, pair - 1, states);
-      cta.each_warp([&](Warp& warp) { warp.template wait_for_products<1>(); });
-    } else {
-      cta.each_warp([&](Warp& warp) { warp.template wait_for_products<0>(); });
-    }
+  /// The softmax of scores that have come: the warp's tile of keys is free again.
+  DNABIRD_DEVICE static void take_scores(Cta& cta, Warp& warp, const AttentionView& a,
+                                         const UnitWork& work, std::int32_t pair, State& state,
+                                         F32 (&shrink)[2]) {
+    Layout{cta.shared_address()}.keys().release(cta, warp, pair);
+    warp.keep(state.s);
     const Item item = work.item(a, pair);
     const std::int32_t valid = valid_rows(work.length, item.block, kBlock);
+    if (valid < kBlock) mask_keys<kBlock>(warp, valid, state.s);
+    state.rows.template take_scores<kBlock>(state.s, a.scale * kLog2E, item.log2_multiplicity,
+                                            shrink);
+  }
+
+  // The first pair stands apart: with a branch around what is in flight, ptxas would let nothing
+  // be in flight.
+  DNABIRD_DEVICE static void take_first(Cta& cta, const AttentionView& a, const UnitWork& work,
+                                        const Layout& layout,
+                                        typename Cta::template PerWarp<State>& states) {
+    start_scores(cta, layout, 0, states);
     cta.each_warp([&](Warp& warp) {
       State& state = states[warp];
-      layout.keys().release(cta, warp, pair);
-      warp.keep(state.s);
-      if (valid < kBlock) mask_keys<kBlock>(warp, valid, state.s);
+      warp.template wait_for_products<0>();
       F32 shrink[2];
-      state.rows.template take_scores<kBlock>(state.s, a.scale * kLog2E, item.log2_multiplicity,
-                                              shrink);
-      if (pair > 0) {
-        warp.template wait_for_products<0>();
-        layout.values().release(cta, warp, pair - 1);
-        warp.keep(state.rows.out);
-      }
+      take_scores(cta, warp, a, work, 0, state, shrink);
+      to_a_fragments<kBlock, Warp>(state.s, state.p);
+    });
+  }
+  DNABIRD_DEVICE static void take_next(Cta& cta, const AttentionView& a, const UnitWork& work,
+                                       const Layout& layout, std::int32_t pair,
+                                       typename Cta::template PerWarp<State>& states) {
+    start_scores(cta, layout, pair, states);
+    layout.values().wait(cta, pair - 1);
+    start_values(cta, layout, pair - 1, states);
+    cta.each_warp([&](Warp& warp) {
+      State& state = states[warp];
+      warp.template wait_for_products<1>();
+      F32 shrink[2];
+      take_scores(cta, warp, a, work, pair, state, shrink);
+      warp.template wait_for_products<0>();
+      layout.values().release(cta, warp, pair - 1);
+      warp.keep(state.rows.out);
       state.rows.shrink_out(shrink);
       to_a_fragments<kBlock, Warp>(state.s, state.p);
     });
@@ -156,8 +175,9 @@ struct HopperForward {
     cta.each_warp([&](Warp& warp) { states[warp].rows.clear(); });
     if (work.pairs > 0) {
       cta.wait(layout.query_full(), 0);
-      for (std::int32_t pair = 0; pair < work.pairs; ++pair) {
-        take_pair(cta, a, work, layout, pair, states);
+      take_first(cta, a, work, layout, states);
+      for (std::int32_t pair = 1; pair < work.pairs; ++pair) {
+        take_next(cta, a, work, layout, pair, states);
       }
       const std::int32_t last = work.pairs - 1;
       layout.values().wait(cta, last);

@@ -183,13 +183,14 @@ class HostHopperCta {
   }
 
   bool ready(std::uint32_t barrier, std::uint32_t parity) {
-    return (barriers_.at(barrier).phase & 1U) != parity;
+    if ((barriers_.at(barrier).phase & 1U) == parity) return false;
+    shared_.barrier();  // what the barrier guards is visible now, and free
+    return true;
   }
   void wait(std::uint32_t barrier, std::uint32_t parity) {
     while (!ready(barrier, parity)) {
       if (load_next_() != kernels::cuda::Load::started) throw std::logic_error("deadlock");
     }
-    shared_.barrier();  // what the barrier guards is visible now
   }
   void expect_bytes(std::uint32_t barrier, int bytes) {
     barriers_.at(barrier).bytes += bytes;
