@@ -39,7 +39,9 @@ __global__ void __launch_bounds__(Cta::kThreads, kHead == 128 ? 2 : 3)
 }
 
 template <int kHead>
-__global__ void __launch_bounds__(Cta::kThreads, kHead == 128 ? 1 : kHead == 64 ? 2 : 3)
+__global__ void __launch_bounds__(Cta::kThreads, kHead == 128  ? 1
+                                                 : kHead == 64 ? 2
+                                                               : 3)
     attention_key_gradient_wgmma(const __grid_constant__ AttentionView a,
                                  const __grid_constant__ HopperDeviceMaps maps) {
   extern __shared__ __align__(1024) unsigned char shared[];

@@ -80,12 +80,12 @@ class HostHopperWarp : public HostWarp {
   void multiply_shared(F32 (&sums)[kColumns / 8][4], std::uint64_t a, std::uint64_t b, bool add) {
     open_.push_back([this, &sums, a, b, add] {
       const HostOperand left(memory_->bytes(), a), right(memory_->bytes(), b);
-      float x[16][16], y[kColumns][16];
+      float x[16][16], y[16][kColumns];
       for (std::uint32_t k = 0; k < 16; ++k) {
         for (std::uint32_t row = 0; row < 16; ++row) {
           x[row][k] = left.k_major(16 * index() + row, k);
         }
-        for (std::uint32_t n = 0; n < kColumns; ++n) y[n][k] = right.k_major(n, k);
+        for (std::uint32_t n = 0; n < kColumns; ++n) y[k][n] = right.k_major(n, k);
       }
       accumulate<kColumns>(sums, x, y, add);
     });
@@ -95,7 +95,7 @@ class HostHopperWarp : public HostWarp {
   void multiply_registers(F32 (&sums)[kColumns / 8][4], const U32 (&a)[4], std::uint64_t b) {
     open_.push_back([this, &sums, &a, b] {
       const HostOperand right(memory_->bytes(), b);
-      float x[16][16], y[kColumns][16];
+      float x[16][16], y[16][kColumns];
       for (std::size_t lane = 0; lane < 32; ++lane) {
         for (std::size_t r = 0; r < 4; ++r) {
           const std::size_t row = lane / 4 + 8 * (r % 2), k = 2 * (lane % 4) + 8 * (r / 2);
@@ -104,7 +104,7 @@ class HostHopperWarp : public HostWarp {
         }
       }
       for (std::uint32_t k = 0; k < 16; ++k) {
-        for (std::uint32_t n = 0; n < kColumns; ++n) y[n][k] = right.mn_major(n, k);
+        for (std::uint32_t n = 0; n < kColumns; ++n) y[k][n] = right.mn_major(n, k);
       }
       accumulate<kColumns>(sums, x, y, true);
     });
@@ -127,13 +127,15 @@ class HostHopperWarp : public HostWarp {
  private:
   template <int kColumns>
   static void accumulate(F32 (&sums)[kColumns / 8][4], const float (&x)[16][16],
-                         const float (&y)[kColumns][16], bool add) {
+                         const float (&y)[16][kColumns], bool add) {
     for (std::uint32_t row = 0; row < 16; ++row) {
+      float sum[kColumns] = {};
+      for (std::uint32_t k = 0; k < 16; ++k) {
+        for (std::uint32_t n = 0; n < kColumns; ++n) sum[n] += x[row][k] * y[k][n];
+      }
       for (std::uint32_t n = 0; n < kColumns; ++n) {
-        float sum = 0;
-        for (std::uint32_t k = 0; k < 16; ++k) sum += x[row][k] * y[n][k];
         float& to = sums[n / 8][row / 8 * 2 + n % 2][row % 8 * 4 + n % 8 / 2];
-        to = add ? to + sum : sum;
+        to = add ? to + sum[n] : sum[n];
       }
     }
   }
