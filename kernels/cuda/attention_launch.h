@@ -11,9 +11,6 @@
 
 namespace dnabird::kernels::cuda {
 
-enum class AttentionPass { forward, query_gradient, key_gradient };
-enum class ElementType { bf16, f32 };
-
 /// bf16, blocks of 64, heads of 32, 64, 128 (std::invalid_argument otherwise), sm_80 on.
 void launch_attention_mma(AttentionPass pass, std::int64_t head_size, const AttentionView& view,
                           cudaStream_t stream);

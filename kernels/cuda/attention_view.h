@@ -15,6 +15,9 @@ constexpr float kLn2 = 0.69314718055994530942F;
 /// Below every score, and finite, so that the difference of two of them is not NaN.
 constexpr float kNoScore = -1e30F;
 
+enum class AttentionPass { forward, query_gradient, key_gradient };
+enum class ElementType { bf16, f32 };
+
 /// Tokens of a block in the kernels of mma and wgmma; others take the plain kernel.
 constexpr int kBlock = 64;
 
