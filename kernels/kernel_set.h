@@ -109,6 +109,7 @@ struct DropoutArgs {
 /// Which key blocks each query block reads, for every head, and the transpose of that.
 /// Lists are sorted by block. `heads` is 1 when all heads share one list.
 /// Block b covers the tokens [b*S, min((b+1)*S, T)); the last block may be partial.
+/// The arrays lie in the memory of the host, whatever the device.
 struct BlockPatternView {
   std::int64_t heads;                       // H or 1
   std::int64_t blocks;                      // N = ceil(T/S)
@@ -119,6 +120,8 @@ struct BlockPatternView {
   const std::int32_t* column_begin;         // (heads*N + 1): into query_block
   const std::int32_t* query_block;          // (pairs)
   const std::int32_t* column_multiplicity;  // (pairs)
+  /// Different for different contents, so that a device can keep what it makes of them; 0: unknown.
+  std::int64_t id = 0;
 };
 
 /// Softmax attention over the listed blocks: for query i, over all keys j < lengths[b] in its

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/cpu/memory_pool.h"
 #include "kernels/cpu/tier.h"
+#include "kernels/memory_pool.h"
 #include "kernels/typed.h"
 
 namespace dnabird::kernels::cpu {

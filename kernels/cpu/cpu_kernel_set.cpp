@@ -18,6 +18,7 @@
 #include "kernels/cpu/optimizer.h"
 #include "kernels/cpu/packed_weights.h"
 #include "kernels/cpu/rows.h"
+#include "kernels/cpu/system_memory.h"
 
 namespace dnabird::kernels::cpu {
 
@@ -26,7 +27,9 @@ namespace {
 /// What the kernels of all types share.
 struct Device {
   explicit Device(int threads)
-      : weights(pool), context{pick_tier(), threads, pool, nullptr, &weights} {
+      : pool(system_memory()),
+        weights(pool),
+        context{pick_tier(), threads, pool, nullptr, &weights} {
     if (context.tier.uses_onednn) context.onednn = &onednn;
   }
   MemoryPool pool;

@@ -5,8 +5,8 @@
 #include <map>
 #include <utility>
 
-#include "kernels/cpu/memory_pool.h"
 #include "kernels/cpu/onednn_product.h"
+#include "kernels/memory_pool.h"
 
 namespace dnabird::kernels::cpu {
 

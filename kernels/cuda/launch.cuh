@@ -5,16 +5,10 @@
 
 #include <cstdint>
 #include <stdexcept>
-#include <string>
+
+#include "kernels/cuda/runtime/check.h"
 
 namespace dnabird::kernels::cuda {
-
-/// Throws std::runtime_error that says what failed and why.
-inline void check(cudaError_t error, const char* what) {
-  if (error != cudaSuccess) {
-    throw std::runtime_error(std::string("CUDA: ") + what + ": " + cudaGetErrorString(error));
-  }
-}
 
 /// One-dimensional; nothing is launched for 0 blocks.
 struct LaunchShape {

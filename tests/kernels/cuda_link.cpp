@@ -2,7 +2,7 @@
 // Exit 77 (skipped) where there is no device to describe.
 #include <cstdio>
 
-#include "kernels/cuda/devices.h"
+#include "kernels/cuda/runtime/devices.h"
 
 int main() {
   const int devices = dnabird::kernels::cuda::device_count();

@@ -10,6 +10,7 @@
 
 #include "kernels/bf16.h"
 #include "kernels/cpu/block_attention.h"
+#include "kernels/cpu/system_memory.h"
 #include "support/attention_op_calls.h"
 
 namespace dnabird::test {
@@ -144,7 +145,7 @@ class TierAttention {
 
  private:
   AttentionElements elements_;
-  kernels::cpu::MemoryPool pool_;
+  kernels::MemoryPool pool_{kernels::cpu::system_memory()};
   kernels::cpu::Context context_;
   std::unique_ptr<KernelSet> pattern_memory_ =
       kernels::make_kernel_set("reference", kernels::DType::f32, 1);

@@ -1,6 +1,6 @@
-#include "kernels/cuda/devices.h"
+#include "kernels/cuda/runtime/devices.h"
 
-#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/runtime/check.h"
 
 namespace dnabird::kernels::cuda {
 

@@ -1,0 +1,30 @@
+// What the ops of one CUDA device share. All work goes to one stream, in the order of the calls, so
+// memory that is released may be given out again at once: what comes later on the stream is later.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "kernels/memory_pool.h"
+
+namespace dnabird::kernels::cuda {
+
+class CublasLt;
+class Bf16Weights;
+class PatternSchedules;
+
+struct Context {
+  cudaStream_t stream;
+  MemoryPool& pool;  // device memory
+  int capability;    // 10 * major + minor
+  int multiprocessors;
+  CublasLt& products;
+  Bf16Weights& weights;         // parameters rounded to bf16
+  PatternSchedules& schedules;  // of block attention
+};
+
+inline const float* floats(const void* memory) { return static_cast<const float*>(memory); }
+inline float* floats(void* memory) { return static_cast<float*>(memory); }
+
+}  // namespace dnabird::kernels::cuda
