@@ -10,6 +10,7 @@
 #include "support/process.h"
 #include "support/table.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 #include "support/tiny_model.h"
 
 namespace dnabird {
@@ -25,7 +26,7 @@ using support::write_text;
 using testing::HasSubstr;
 using Words = std::vector<std::string>;
 
-const std::string kData = DNABIRD_TEST_DATA;
+const std::string kData = support::test_data_folder();
 
 class Annotate : public testing::Test {
  protected:

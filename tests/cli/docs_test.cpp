@@ -10,6 +10,7 @@
 
 #include "support/process.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 
 namespace dnabird {
 namespace {
@@ -61,7 +62,7 @@ Options options_of_help(const std::string& command) {
 }
 
 std::string cli_page() {
-  return support::read_text(std::string(DNABIRD_TEST_DATA) + "/../../docs/cli.md");
+  return support::read_text(support::test_data_folder() + "/../../docs/cli.md");
 }
 
 /// What stands between "## command" and the next heading of that level.

@@ -14,6 +14,7 @@
 #include "support/process.h"
 #include "support/table.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 #include "support/tiny_model.h"
 
 namespace dnabird {
@@ -265,7 +266,7 @@ TEST_F(EmbedVariants, NamesCountsAndWarning) {
 }
 
 TEST_F(EmbedVariants, RegionsPickRecordsThroughTheIndex) {
-  const std::string data = DNABIRD_TEST_DATA;
+  const std::string data = support::test_data_folder();
   const Rows rows = rows_of(
       run({"-f", data + "/small.fa", "-r", "z:1001-3000", "-q", data + "/small.vcf.gz"}).out);
   ASSERT_GT(rows.size(), 3u);

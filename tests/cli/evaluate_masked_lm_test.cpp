@@ -12,6 +12,7 @@
 #include "support/process.h"
 #include "support/table.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 #include "support/tiny_model.h"
 
 namespace dnabird {
@@ -57,7 +58,7 @@ class EvaluateMaskedLm : public testing::Test {
 
 TEST_F(EvaluateMaskedLm, FiguresOfTheSmallModelAreTheStoredOnes) {
   const ProcessResult result =
-      run({"--data", folder_ / "dev.csv", "--train", std::string(DNABIRD_TEST_DATA) + "/small.fa",
+      run({"--data", folder_ / "dev.csv", "--train", support::test_data_folder() + "/small.fa",
            "--resamples", "50"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_TRUE(support::matches_golden(result.out, "evaluate_masked_lm.tsv", 1e-3));

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "support/every_command.h"
+#include "support/test_data.h"
 
 namespace dnabird {
 namespace {
@@ -137,7 +138,7 @@ TEST_F(Faults, EveryFileThatIsReadMayBeMissingAFolderOrEmpty) {
 }
 
 TEST_F(Faults, EveryCompressedFileMayBeTruncated) {
-  const std::string data = DNABIRD_TEST_DATA;
+  const std::string data = support::test_data_folder();
   support::copy_truncated(data + "/small.fa.gz", folder_ / "cut.text", 9000);
   support::copy_truncated(data + "/small.vcf.gz", folder_ / "cut.variants", 4000);
   for (const InputPlace& place : input_places()) {

@@ -7,6 +7,7 @@
 #include "seq/alphabet.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 
 namespace dnabird::data {
 namespace {
@@ -34,7 +35,7 @@ TEST_F(Sequences, OfFastaFastqAndCsv) {
   EXPECT_THAT(read(file("a.fq", "@x\nACGT\n+\nIIII\n")), ElementsAre("x ACGT"));
   EXPECT_THAT(read(file("a.csv", "label,sequence\n1,acgur\n\n0,A\n")),
               ElementsAre("line_2 ACGTN", "line_4 A"));
-  EXPECT_THAT(read(std::string(DNABIRD_TEST_DATA) + "/small.fa.gz"),
+  EXPECT_THAT(read(support::test_data_folder() + "/small.fa.gz"),
               ElementsAre(::testing::StartsWith("z ")));
 }
 

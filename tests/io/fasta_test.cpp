@@ -11,6 +11,7 @@
 #include "support/child.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 
 namespace dnabird::io {
 namespace {
@@ -21,7 +22,7 @@ using support::TempFolder;
 using support::throws_data_error;
 using Names = std::vector<std::string>;
 
-const std::string kData = DNABIRD_TEST_DATA;
+const std::string kData = support::test_data_folder();
 
 TEST(Fasta, PlainAndBgzipGiveTheSame) {
   SequenceReader reader(kData + "/small.fa");

@@ -8,6 +8,7 @@
 #include "support/child.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 
 namespace dnabird::io {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 using support::TempFolder;
 using support::throws_data_error;
 
-const std::string kData = DNABIRD_TEST_DATA;
+const std::string kData = support::test_data_folder();
 
 class Sequences : public testing::Test {
  protected:

@@ -9,6 +9,7 @@
 #include "support/child.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 
 namespace dnabird::io {
 namespace {
@@ -20,7 +21,7 @@ using support::throws_data_error;
 using support::throws_usage_error;
 using Strings = std::vector<std::string>;
 
-const std::string kData = DNABIRD_TEST_DATA;
+const std::string kData = support::test_data_folder();
 const std::string kHeader =
     "##fileformat=VCFv4.2\n##contig=<ID=z,length=1000>\n"
     "##INFO=<ID=AF,Number=A,Type=Float,Description=\"x\">\n"

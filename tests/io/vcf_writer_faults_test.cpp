@@ -8,6 +8,7 @@
 #include "support/child.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 
 namespace dnabird::io {
 namespace {
@@ -20,7 +21,7 @@ using support::TempFolder;
 using support::throws_data_error;
 using Strings = std::vector<std::string>;
 
-const std::string kData = DNABIRD_TEST_DATA;
+const std::string kData = support::test_data_folder();
 
 TEST(VariantWriterFaults, NothingAppearsWithoutCommit) {
   const TempFolder folder;

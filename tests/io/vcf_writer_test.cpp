@@ -9,6 +9,7 @@
 #include "support/annotate_vcf.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 
 namespace dnabird::io {
 namespace {
@@ -22,7 +23,7 @@ using support::TempFolder;
 using support::throws_data_error;
 using Strings = std::vector<std::string>;
 
-const std::string kData = DNABIRD_TEST_DATA;
+const std::string kData = support::test_data_folder();
 const Strings kInputs = {"/small.vcf", "/small.vcf.gz", "/small.bcf"};
 
 Strings lines_of(const std::string& text, bool header) {

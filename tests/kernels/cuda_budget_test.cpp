@@ -7,6 +7,7 @@
 #include "kernels/cuda/attention_key_gradient_hopper.h"
 #include "kernels/cuda/attention_query_gradient_hopper.h"
 #include "support/cuda_host_hopper.h"
+#include "support/test_data.h"
 
 namespace dnabird::test {
 namespace {
@@ -38,7 +39,7 @@ int shared_bytes(const std::string& kernel, const std::string& head) {
 }
 
 TEST(CudaBudgetTest, SharedMemoryIsWhatTheKernelsAskFor) {
-  std::ifstream budget(std::string(DNABIRD_TEST_DATA) + "/../kernels/cuda_budget.txt");
+  std::ifstream budget(support::test_data_folder() + "/../kernels/cuda_budget.txt");
   std::string line;
   int lines = 0;
   while (std::getline(budget, line)) {

@@ -10,6 +10,7 @@
 #include "io/safetensors.h"
 #include "model/model_config.h"
 #include "support/errors.h"
+#include "support/test_data.h"
 
 namespace dnabird::model {
 namespace {
@@ -26,7 +27,7 @@ class HfTrainBlocks : public testing::TestWithParam<Table> {};
 
 TEST_P(HfTrainBlocks, EqualThoseOfTheOtherLibrary) {
   const auto& [folder, name, tokens] = GetParam();
-  const std::string path = std::string(DNABIRD_TEST_DATA) + "/parity/" + folder + "/";
+  const std::string path = support::test_data_folder() + "/parity/" + folder + "/";
   const ModelConfig config = config_from_json(io::read_json(path + "config.json"));
   const io::HostTensor table = io::read_safetensors(path + "cases.safetensors")
                                    .tensors.at(std::string(name) + ".random_blocks");

@@ -4,6 +4,7 @@
 
 #include "io/model_folder.h"
 #include "support/errors.h"
+#include "support/test_data.h"
 
 namespace dnabird::model {
 namespace {
@@ -87,7 +88,7 @@ TEST(ModelConfig, RoundTrip) {
 
 TEST(ModelConfig, OfTheModelThatShipsIsWrittenAsItIs) {
   const json shipped =
-      io::read_json(std::string(DNABIRD_TEST_DATA) + "/../../models/promoter-small/config.json");
+      io::read_json(support::test_data_folder() + "/../../models/promoter-small/config.json");
   EXPECT_EQ(config_to_json(config_from_json(shipped)), shipped);
 }
 
@@ -105,7 +106,7 @@ TEST(ModelConfig, WritesTheKeysOfTheField) {
 }
 
 TEST(ModelConfig, ReadsFoldersOfTheOtherLibrary) {
-  const std::string parity = std::string(DNABIRD_TEST_DATA) + "/parity/";
+  const std::string parity = support::test_data_folder() + "/parity/";
   const ModelConfig lm = config_from_json(io::read_json(parity + "bigbird_k3_block16/config.json"));
   EXPECT_EQ(lm.vocabulary, 69);
   EXPECT_EQ(lm.k, 3);
@@ -211,7 +212,7 @@ TEST(ModelConfig, NamesTheKeyThatIsWrong) {
 }
 
 TEST(ModelConfig, ReadsBert) {
-  const std::string parity = std::string(DNABIRD_TEST_DATA) + "/parity/";
+  const std::string parity = support::test_data_folder() + "/parity/";
   const json lm = io::read_json(parity + "bert_k3/config.json");
   const ModelConfig config = config_from_json(lm);
   EXPECT_EQ(config.architecture, Architecture::bert);

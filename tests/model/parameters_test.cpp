@@ -9,6 +9,7 @@
 #include "io/model_folder.h"
 #include "model/model.h"
 #include "support/errors.h"
+#include "support/test_data.h"
 #include "support/training_case.h"
 
 namespace dnabird::model {
@@ -58,7 +59,7 @@ TEST_F(ParametersTest, RefuseWhatIsNotThere) {
 TEST_F(ParametersTest, HaveTheNamesAndShapesOfTheField) {
   for (const char* folder : {"bigbird_k3_block16", "bigbird_classifier", "bigbird_k6_block64",
                              "bigbird_bpe_ids_block64", "bert_k3", "bert_k3_classifier"}) {
-    const std::string path = std::string(DNABIRD_TEST_DATA) + "/parity/" + folder + "/";
+    const std::string path = support::test_data_folder() + "/parity/" + folder + "/";
     const Model model(*kernels_, config_from_json(io::read_json(path + "config.json")));
     const auto file = io::read_safetensors(path + "model.safetensors").tensors;
     std::set<std::string> names;

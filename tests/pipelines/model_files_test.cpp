@@ -15,6 +15,7 @@
 #include "io/sha256.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 #include "support/tiny_model.h"
 
 namespace dnabird::pipelines {
@@ -33,7 +34,7 @@ constexpr const char* kWords = "bert.embeddings.word_embeddings.weight";
 constexpr const char* kDecoder = "cls.predictions.decoder.weight";
 
 ModelFolder parity_folder(const std::string& name) {
-  const std::string path = std::string(DNABIRD_TEST_DATA) + "/parity/" + name;
+  const std::string path = support::test_data_folder() + "/parity/" + name;
   ModelFolder folder;
   folder.config = io::read_json(path + "/config.json");
   folder.weights = io::read_safetensors(path + "/model.safetensors");

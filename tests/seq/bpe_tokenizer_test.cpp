@@ -11,6 +11,7 @@
 #include "core/text.h"
 #include "support/errors.h"
 #include "support/small_bpe.h"
+#include "support/test_data.h"
 
 namespace dnabird::seq {
 namespace {
@@ -35,7 +36,7 @@ TEST(BpeTokenizer, IdsOfGenaLm) {
   EXPECT_EQ(tokenizer.special().sep, 2);
   EXPECT_EQ(tokenizer.special().pad, 3);
   EXPECT_EQ(tokenizer.special().mask, 4);
-  io::LineReader lines(std::string(DNABIRD_TEST_DATA) + "/parity/gena_tokenizer/cases.tsv");
+  io::LineReader lines(support::test_data_folder() + "/parity/gena_tokenizer/cases.tsv");
   std::string line;
   ASSERT_TRUE(lines.next(line));
   int cases = 0;
@@ -53,7 +54,7 @@ TEST(BpeTokenizer, IdsOfGenaLm) {
 // Outside of blanks and gaps, tokens spell the text that they cover.
 TEST(BpeTokenizer, TokensOfGenaLmCoverTheirText) {
   const BpeTokenizer tokenizer = support::gena_tokenizer();
-  io::LineReader lines(std::string(DNABIRD_TEST_DATA) + "/parity/gena_tokenizer/cases.tsv");
+  io::LineReader lines(support::test_data_folder() + "/parity/gena_tokenizer/cases.tsv");
   std::string line;
   ASSERT_TRUE(lines.next(line));
   while (lines.next(line)) {

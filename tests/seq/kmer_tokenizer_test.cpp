@@ -9,6 +9,7 @@
 
 #include "core/rng.h"
 #include "support/errors.h"
+#include "support/test_data.h"
 
 namespace dnabird::seq {
 namespace {
@@ -51,7 +52,7 @@ TEST(KmerTokenizer, IdsByHand) {
 }
 
 TEST(KmerTokenizer, VocabularyIsThatOfDnabert) {
-  std::ifstream file(std::string(DNABIRD_TEST_DATA) + "/parity/dnabert_k3_vocab.txt");
+  std::ifstream file(support::test_data_folder() + "/parity/dnabert_k3_vocab.txt");
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) lines.push_back(line);
   ASSERT_EQ(lines.size(), 69u);

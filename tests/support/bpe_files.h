@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "io/line_reader.h"
+#include "support/test_data.h"
 
 namespace dnabird::support {
 
@@ -65,7 +66,7 @@ inline nlohmann::json small_bpe_json() {
 /// GENA-LM's tokenizer.json, MIT licence.
 inline std::string gena_tokenizer_text() {
   std::string text, line;
-  io::LineReader lines(std::string(DNABIRD_TEST_DATA) + "/parity/gena_tokenizer/tokenizer.json.gz");
+  io::LineReader lines(test_data_folder() + "/parity/gena_tokenizer/tokenizer.json.gz");
   while (lines.next(line)) text += line + "\n";
   return text;
 }

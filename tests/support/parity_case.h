@@ -12,6 +12,7 @@
 #include "io/safetensors.h"
 #include "model/model.h"
 #include "ops/losses.h"
+#include "support/test_data.h"
 
 namespace dnabird::test {
 
@@ -79,7 +80,7 @@ class ParityCase {
 
  private:
   static std::string path(const std::string& folder) {
-    return std::string(DNABIRD_TEST_DATA) + "/parity/" + folder + "/";
+    return support::test_data_folder() + "/parity/" + folder + "/";
   }
   const io::HostTensor& tensor(const std::string& what) const {
     return values_.at(name_ + "." + what);

@@ -11,13 +11,10 @@
 
 #include "support/process.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 #include "support/tiny_model.h"
 
 namespace dnabird::support {
-
-inline std::string test_data(const std::string& name) {
-  return std::string(DNABIRD_TEST_DATA) + "/" + name;
-}
 
 inline std::vector<std::string> split_text(const std::string& text, char separator) {
   std::vector<std::string> parts;

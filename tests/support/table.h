@@ -13,6 +13,7 @@
 
 #include "core/text.h"
 #include "support/temp_folder.h"
+#include "support/test_data.h"
 
 namespace dnabird::support {
 
@@ -59,7 +60,7 @@ inline bool same_field(const std::string& actual, const std::string& expected, d
 /// digits. With DNABIRD_WRITE_GOLDEN set it writes the file instead.
 inline ::testing::AssertionResult matches_golden(const std::string& text, const std::string& name,
                                                  double tolerance) {
-  const std::string path = std::string(DNABIRD_TEST_DATA) + "/../golden/" + name;
+  const std::string path = test_data_folder() + "/../golden/" + name;
   if (std::getenv("DNABIRD_WRITE_GOLDEN") != nullptr) {
     std::ofstream out(path, std::ios::binary);
     for (const std::string& line : lines_of(text)) {
