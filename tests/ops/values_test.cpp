@@ -1,5 +1,5 @@
-// Ops hand their arguments to the kernels in the right places: small values by hand, on the CPU and
-// on the reference.
+// Ops hand their arguments to the kernels in the right places: small values by hand, on the
+// reference in double, on the CPU, and on CUDA where a device is.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -16,6 +16,7 @@
 #include "ops/losses.h"
 #include "ops/rows.h"
 #include "ops/tanh.h"
+#include "support/device_test.h"
 
 namespace dnabird::ops {
 namespace {
@@ -28,9 +29,13 @@ const double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 class OpValues : public ::testing::TestWithParam<const char*> {
  protected:
-  OpValues()
-      : kernels_(std::string(GetParam()) == "cpu" ? core::open_device("cpu", "f32", 2)
-                                                  : core::open_reference()) {}
+  void SetUp() override {
+    const std::string device = GetParam();
+    std::string why_not;
+    kernels_ =
+        device == "reference" ? core::open_reference() : test::open_device(device, 2, &why_not);
+    if (!kernels_) GTEST_SKIP() << why_not;
+  }
   Tensor x(const Shape& shape, const Values& values) {
     return Tensor::from_host(*kernels_, shape, std::span<const double>(values));
   }
@@ -192,7 +197,7 @@ TEST_P(OpValues, BlockAttention) {
   expect(block_attention_forward(qkv, ints({1}, {1}), pattern, nullptr), {1, 2, 1, 1}, {8, 0});
 }
 
-INSTANTIATE_TEST_SUITE_P(Ops, OpValues, ::testing::Values("cpu", "reference"),
+INSTANTIATE_TEST_SUITE_P(Ops, OpValues, ::testing::Values("cpu", "reference", "cuda"),
                          [](const auto& device) { return std::string(device.param); });
 
 }  // namespace
