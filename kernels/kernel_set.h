@@ -15,8 +15,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace dnabird::kernels {
 
@@ -199,6 +201,16 @@ struct AdamWArgs {
   void* second_moment;    // (n)
 };
 
+/// A device's memory is full; what() says how much was asked for and how much there is.
+class OutOfMemory : public std::bad_alloc {
+ public:
+  explicit OutOfMemory(std::string what) : what_(std::move(what)) {}
+  const char* what() const noexcept override { return what_.c_str(); }
+
+ private:
+  std::string what_;
+};
+
 /// Memory and ops of one device at one precision. Calls are asynchronous where the device is;
 /// copies to the host and `sum*` wait. Not thread-safe: one caller at a time.
 /// Results do not depend on the number of threads, nor a row's on the number of rows.
@@ -279,8 +291,12 @@ class KernelSet {
 /// a line for the user if the device is not built in or not there, or cannot compute in `dtype`.
 std::unique_ptr<KernelSet> make_kernel_set(const std::string& device, DType dtype, int threads);
 
-/// Whether the device multiplies bf16 with instructions of its own, about twice as fast as f32.
+/// Whether the device multiplies bf16 with instructions of its own, faster than f32.
 bool has_bf16(const std::string& device);
+
+/// "cuda" where this build has its kernels and the machine a device for them, else "cpu". `why_not`
+/// says what kept a build with CUDA kernels from using them; empty otherwise.
+std::string fastest_device(std::string* why_not);
 
 /// Devices that this build can name, and whether each is usable now, one line each.
 std::string describe_devices();

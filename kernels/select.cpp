@@ -1,9 +1,16 @@
 // The only place that knows which devices were built.
+#include <charconv>
+#include <optional>
 #include <stdexcept>
 
 #include "kernels/cpu/cpu_kernel_set.h"
 #include "kernels/kernel_set.h"
 #include "kernels/reference/reference_kernel_set.h"
+
+#if defined(DNABIRD_HAS_CUDA)
+#include "kernels/cuda/runtime/cuda_kernel_set.h"
+#include "kernels/cuda/runtime/devices.h"
+#endif
 
 namespace dnabird::kernels {
 
@@ -25,20 +32,74 @@ KernelSet& KernelSet::in(DType dtype) {
   throw std::invalid_argument("bug: " + name() + " has no kernels for elements of this type");
 }
 
+namespace {
+
+/// N of "cuda:N", 0 for "cuda"; nothing for other devices.
+std::optional<int> cuda_index(const std::string& device) {
+  if (device == "cuda") return 0;
+  if (!device.starts_with("cuda:")) return std::nullopt;
+  int index = 0;
+  const char* end = device.data() + device.size();
+  const auto [rest, error] = std::from_chars(device.data() + 5, end, index);
+  if (error != std::errc() || rest != end || index < 0) return std::nullopt;
+  return index;
+}
+
+#if defined(DNABIRD_HAS_CUDA)
+std::unique_ptr<KernelSet> make_cuda(DType dtype, int index) {
+  return cuda::make_cuda_kernel_set(dtype, index);
+}
+
+std::string describe_cuda() {
+  std::string why_not;
+  const int count = cuda::device_count(&why_not);
+  if (count == 0) return "cuda: not usable, " + why_not + "\n";
+  std::string lines;
+  for (int i = 0; i < count; ++i) {
+    const cuda::DeviceFacts facts = cuda::device_facts(i);
+    lines += "cuda:" + std::to_string(i) + ": " +
+             (facts.capability < cuda::kOldestCapability ? "not usable (sm_80 or newer is), "
+                                                         : "usable, ") +
+             describe(facts) + "\n";
+  }
+  return lines;
+}
+#else
+std::unique_ptr<KernelSet> make_cuda(DType, int) {
+  throw std::invalid_argument("this build has no CUDA kernels; run with --device cpu");
+}
+
+std::string describe_cuda() { return "cuda: not in this build\n"; }
+#endif
+
+}  // namespace
+
 std::unique_ptr<KernelSet> make_kernel_set(const std::string& device, DType dtype, int threads) {
   if (device == "cpu") return cpu::make_cpu_kernel_set(dtype, threads);
   if (device == "reference") return reference::make_reference_kernel_set(dtype);
-  if (device == "cuda" || device.starts_with("cuda:")) {
-    throw std::invalid_argument("this build has no CUDA kernels; run with --device cpu");
-  }
+  if (const std::optional<int> index = cuda_index(device)) return make_cuda(dtype, *index);
   throw std::invalid_argument("no such device; known are cpu, reference, cuda and cuda:N");
 }
 
-bool has_bf16(const std::string& device) { return device == "cpu" && cpu::has_bf16(); }
+bool has_bf16(const std::string& device) {
+  return device == "cpu" ? cpu::has_bf16() : cuda_index(device).has_value();
+}
+
+std::string fastest_device(std::string* why_not) {
+  why_not->clear();
+#if defined(DNABIRD_HAS_CUDA)
+  if (cuda::device_count(why_not) > 0) {
+    const cuda::DeviceFacts facts = cuda::device_facts(0);
+    if (facts.capability >= cuda::kOldestCapability) return "cuda";
+    *why_not = describe(facts) + " is older than sm_80";
+  }
+#endif
+  return "cpu";
+}
 
 std::string describe_devices() {
   return "cpu: usable, " + cpu::make_cpu_kernel_set(DType::f32, 0)->description() +
-         (has_bf16("cpu") ? "; bf16 too" : "; no bf16") + "\ncuda: not in this build\n";
+         (has_bf16("cpu") ? "; bf16 too\n" : "; no bf16\n") + describe_cuda();
 }
 
 }  // namespace dnabird::kernels

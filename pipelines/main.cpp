@@ -14,6 +14,7 @@
 #include "core/errors.h"
 #include "core/text.h"
 #include "io/output_file.h"
+#include "kernels/kernel_set.h"
 #include "pipelines/cli.h"
 #include "pipelines/commands.h"
 #include "pipelines/nearest_name.h"
@@ -136,6 +137,8 @@ int main(int argc, char** argv) {
     return fail(words, error.what(), kBadUsage);
   } catch (const core::DataError& error) {
     return fail(words, error.what(), kBadData);
+  } catch (const kernels::OutOfMemory& error) {
+    return fail(words, std::string(error.what()) + "; a smaller --batch-size needs less", kBadData);
   } catch (const std::bad_alloc&) {
     return fail(words, "out of memory; a smaller --batch-size needs less", kBadData);
   } catch (const std::exception& error) {

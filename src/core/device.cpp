@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "core/errors.h"
+#include "core/log.h"
 
 namespace dnabird::core {
 namespace {
@@ -24,7 +25,9 @@ std::unique_ptr<kernels::KernelSet> open_device(const std::string& device,
     throw UsageError("--device " + device + ": expected auto, cpu, cuda or cuda:N");
   }
   try {
-    const std::string name = device == "auto" ? "cpu" : device;
+    std::string why_not;
+    const std::string name = device == "auto" ? kernels::fastest_device(&why_not) : device;
+    if (!why_not.empty()) log_info("computing on the CPU: " + why_not);
     const bool in_bf16 = precision == "bf16" || (precision == "auto" && kernels::has_bf16(name));
     return kernels::make_kernel_set(name, in_bf16 ? kernels::DType::bf16 : kernels::DType::f32,
                                     threads);

@@ -27,7 +27,7 @@ class Device : public ::testing::TestWithParam<DeviceAndOps> {
   /// For bf16 with inputs that are bf16, so that both sides get the same numbers.
   std::vector<Op> ops() const {
     std::vector<Op> all = std::get<1>(GetParam()).ops();
-    if (std::get<0>(GetParam()) != kBf16) return all;
+    if (!computes_in_bf16(std::get<0>(GetParam()))) return all;
     for (Op& op : all) {
       for (auto& [name, values] : op.inputs) {
         for (double& value : values) {
@@ -118,7 +118,7 @@ INSTANTIATE_TEST_SUITE_P(
     device_and_family);
 
 INSTANTIATE_TEST_SUITE_P(KernelsInBf16, Device,
-                         ::testing::Combine(::testing::Values(kBf16),
+                         ::testing::Combine(kDevicesInBf16,
                                             ::testing::ValuesIn(families_of_activations())),
                          device_and_family);
 
@@ -194,7 +194,7 @@ TEST_P(DeviceBackward, gives_a_row_the_same_bytes_alone_and_among_others) {
 }
 
 INSTANTIATE_TEST_SUITE_P(KernelsInBf16, DeviceBackward,
-                         ::testing::Combine(::testing::Values(kBf16),
+                         ::testing::Combine(kDevicesInBf16,
                                             ::testing::ValuesIn(families_of_activations())),
                          device_and_family);
 INSTANTIATE_TEST_SUITE_P(Kernels, DeviceBackward,

@@ -100,7 +100,7 @@ TEST_P(LinearBytes, nothing_depends_on_threads) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, LinearBytes, kDevices,
                          [](const auto& info) { return std::string(info.param); });
-INSTANTIATE_TEST_SUITE_P(KernelsInBf16, LinearBytes, ::testing::Values(kBf16),
+INSTANTIATE_TEST_SUITE_P(KernelsInBf16, LinearBytes, kDevicesInBf16,
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

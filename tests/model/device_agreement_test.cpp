@@ -34,7 +34,7 @@ model::ModelConfig wider_config(HeadTask task, kernels::Gelu gelu) {
 
 class ModelOnDevice : public DeviceTest {
  protected:
-  static Tolerance tolerance() { return GetParam() == std::string(kBf16) ? kOfBf16 : Tolerance{}; }
+  static Tolerance tolerance() { return computes_in_bf16(GetParam()) ? kOfBf16 : Tolerance{}; }
 
   enum class Pattern { drawn, lists };
   enum class Rows { all, of_losses };
@@ -124,7 +124,7 @@ TEST_P(ModelOnDevice, agrees_with_the_reference_in_larger_blocks) {
 
 INSTANTIATE_TEST_SUITE_P(Model, ModelOnDevice, kDevices,
                          [](const auto& device) { return std::string(device.param); });
-INSTANTIATE_TEST_SUITE_P(ModelInBf16, ModelOnDevice, ::testing::Values(kBf16),
+INSTANTIATE_TEST_SUITE_P(ModelInBf16, ModelOnDevice, kDevicesInBf16,
                          [](const auto& device) { return std::string(device.param); });
 
 }  // namespace

@@ -17,26 +17,32 @@ namespace dnabird::test {
 inline const auto kDevices = ::testing::Values("cpu_baseline", "cpu_avx2", "cpu_avx512",
                                                "cpu_avx512_bf16", "reference", "cuda");
 
-/// The CPU in bf16, where the processor has the instructions.
-inline constexpr const char* kBf16 = "cpu_bf16";
+/// Devices in bf16: the CPU where the processor has the instructions.
+inline const auto kDevicesInBf16 = ::testing::Values("cpu_bf16", "cuda_bf16");
+
+inline bool computes_in_bf16(const std::string& device) {
+  return device == "cpu_bf16" || device == "cuda_bf16";
+}
 
 /// How far a device may be from the reference in double, which gets the same floats: bf16 rounds
 /// each to 8 bits first.
-inline double kernel_tolerance(const std::string& device) { return device == kBf16 ? 1e-2 : 1e-5; }
+inline double kernel_tolerance(const std::string& device) {
+  return computes_in_bf16(device) ? 1e-2 : 1e-5;
+}
 
-/// The device's kernels, in f32 but for "cpu_bf16"; null, with the reason in `why_not`, where a
+/// The device's kernels, in f32 but for those in bf16; null, with the reason in `why_not`, where a
 /// processor or a GPU is needed and not there. "cpu" is always there: its absence is an error.
 inline std::unique_ptr<kernels::KernelSet> open_device(const std::string& device, int threads,
                                                        std::string* why_not) {
-  const bool names_isa = device.starts_with("cpu_") && device != kBf16;
-  const auto dtype = device == kBf16 ? kernels::DType::bf16 : kernels::DType::f32;
+  const bool names_isa = device.starts_with("cpu_") && !computes_in_bf16(device);
+  const auto dtype = computes_in_bf16(device) ? kernels::DType::bf16 : kernels::DType::f32;
   if (device == "cpu" || device == "reference") {
     return kernels::make_kernel_set(device, dtype, threads);
   }
   if (names_isa) setenv("DNABIRD_ISA", device.substr(4).c_str(), 1);
   std::unique_ptr<kernels::KernelSet> kernels;
   try {
-    kernels = kernels::make_kernel_set(device == "cuda" ? device : "cpu", dtype, threads);
+    kernels = kernels::make_kernel_set(device.starts_with("cuda") ? "cuda" : "cpu", dtype, threads);
   } catch (const std::invalid_argument& error) {
     *why_not = error.what();
   }

@@ -4,22 +4,25 @@
 
 namespace dnabird::kernels::cuda {
 
-int device_count() {
+int device_count(std::string* why_not) {
   int count = 0;
-  // A machine without a driver is a machine without devices, not an error.
-  if (cudaGetDeviceCount(&count) != cudaSuccess) {
-    cudaGetLastError();
-    return 0;
-  }
-  return count;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaSuccess && count > 0) return count;
+  cudaGetLastError();
+  *why_not = error == cudaSuccess ? "no CUDA device" : cudaGetErrorString(error);
+  return 0;
 }
 
-std::string describe_device(int device) {
+DeviceFacts device_facts(int device) {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, device), "properties of a device");
-  return std::string(properties.name) + ", sm_" + std::to_string(properties.major) +
-         std::to_string(properties.minor) + ", " +
-         std::to_string(properties.totalGlobalMem >> 20U) + " MiB";
+  return {properties.name, 10 * properties.major + properties.minor, properties.multiProcessorCount,
+          properties.totalGlobalMem};
+}
+
+std::string describe(const DeviceFacts& facts) {
+  return facts.name + ", sm_" + std::to_string(facts.capability) + ", " +
+         std::to_string(facts.bytes >> 30U) + " GiB";
 }
 
 }  // namespace dnabird::kernels::cuda

@@ -1,0 +1,16 @@
+// The kernels of one CUDA device as a KernelSet.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/kernel_set.h"
+
+namespace dnabird::kernels::cuda {
+
+/// Kernels of device `device` that compute in f32, or in bf16 with sums and parameters in f32.
+/// Throws std::invalid_argument with a line for the user if there is no such device, it is older
+/// than sm_80, it cannot compute in `dtype`, or a CUDA library is missing.
+std::unique_ptr<KernelSet> make_cuda_kernel_set(DType dtype, int device);
+
+}  // namespace dnabird::kernels::cuda
