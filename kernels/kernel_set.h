@@ -226,6 +226,9 @@ class KernelSet {
   virtual KernelSet& in(DType dtype);
   /// What a user wants to know of the device: instruction set, threads.
   virtual std::string description() const = 0;
+  /// Tokens of a batch that keep all of the device busy. On the CPU so many that their activations
+  /// stay near the caches.
+  virtual std::int64_t tokens_per_batch() const { return 4096; }
 
   virtual void* allocate(std::size_t bytes) = 0;  // 64-byte aligned; throws std::bad_alloc
   /// The same for parameters: memory that only copy_in, copy, zero and adamw write to, so that

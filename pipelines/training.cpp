@@ -54,6 +54,16 @@ void expect(bool condition, const std::string& option, const std::string& expect
   if (!condition) throw UsageError("--" + option + ": expected " + expected);
 }
 
+/// Throws DataError that names the batch if the device's memory does not hold it.
+void run_steps(train::Trainer& trainer, std::int64_t batch_size) {
+  try {
+    trainer.run();
+  } catch (const kernels::OutOfMemory& error) {
+    throw DataError("a batch of " + core::with_commas(batch_size) + " sequences does not fit: " +
+                    error.what() + "; take a smaller --batch-size and as much more --accumulate");
+  }
+}
+
 }  // namespace
 
 void add_base_options(OptionParser& parser, TrainingOptions* o) {
@@ -243,7 +253,7 @@ void TrainingRun::train(model::Model& model, train::TrainingTask& task,
       core::with_commas(options_.steps) + " steps of " +
       core::with_commas(options_.batch_size() * options_.accumulate) + " sequences");
   try {
-    trainer.run();
+    run_steps(trainer, options_.batch_size());
   } catch (...) {
     // A disk that was full from the start: nothing is there that could be resumed.
     const bool resumable = fs::exists(train::Trainer::checkpoint_path(folder_), ignored);

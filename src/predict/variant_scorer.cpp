@@ -14,10 +14,10 @@ using seq::Haplotype;
 
 namespace {
 
-// Neighbours that share windows, yet few seconds from one sign of progress to the next.
-constexpr std::int64_t kMostAlleles = 64;
-// An allele may need some twenty windows; this bounds what the windows of a call take.
-constexpr std::int64_t kBasesAtOnce = 1 << 18;
+// For each token of a batch. 64 alleles on the CPU: neighbours that share windows, yet few seconds
+// from one sign of progress to the next. An allele may need some twenty windows; the bases bound
+// what the windows of a call take.
+constexpr std::int64_t kTokensPerAllele = 64, kBasesPerToken = 64;
 constexpr std::int64_t kFewestTokens = 4;  // of the longest, in a window
 
 /// 1 - cos(u, v) as half the squared distance of the unit vectors, which is exact for equal ones
@@ -75,8 +75,9 @@ VariantScorer::VariantScorer(const model::Model& model, const seq::Tokenizer& to
 }
 
 std::size_t VariantScorer::alleles_at_once() const {
-  return static_cast<std::size_t>(
-      std::clamp<std::int64_t>(kBasesAtOnce / window_bases_, 1, kMostAlleles));
+  const std::int64_t tokens = batcher_.model().kernels().tokens_per_batch();
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(kBasesPerToken * tokens / window_bases_,
+                                                           1, tokens / kTokensPerAllele));
 }
 
 PreparedVariants VariantScorer::prepare(std::span<const Variant> variants) {

@@ -15,8 +15,6 @@ using core::Tensor;
 
 namespace {
 
-// A batch of about as many tokens keeps its activations near the caches and all threads busy.
-constexpr std::int64_t kTokensPerBatch = 4096;
 // Logits that are held at once: 16 MiB of f32.
 constexpr std::int64_t kLogitsAtOnce = 1 << 22;
 
@@ -47,6 +45,15 @@ std::vector<MaskedRow> masked_rows(std::span<const std::size_t> members,
     }
   }
   return rows;
+}
+
+core::DataError does_not_fit(std::size_t windows, std::int64_t tokens, const std::string& why) {
+  const std::string batch = windows == 1 ? "one window" : std::to_string(windows) + " windows";
+  return core::DataError(
+      "a batch of " + batch + " of " + std::to_string(tokens) + " tokens does not fit: " + why +
+      (windows == 1
+           ? "; take shorter windows or --precision bf16"
+           : "; take --batch-size " + std::to_string(windows / 2) + ", or 0 for one that fits"));
 }
 
 /// Row b of `from` becomes row to_rows[b] of `to`; rows are of n numbers.
@@ -90,16 +97,23 @@ void WindowBatcher::run(std::span<const Tokens> windows,
   const std::int64_t block_size = model_.config().block_size;
   for (const std::vector<std::size_t>& group : model::group_by_blocks(windows, block_size)) {
     const auto longest = static_cast<std::int64_t>(windows[group[0]].size());
-    const auto at_once = static_cast<std::size_t>(
-        batch_size_ > 0 ? batch_size_ : std::max<std::int64_t>(1, kTokensPerBatch / longest));
-    for (std::size_t begin = 0; begin < group.size(); begin += at_once) {
+    auto at_once = static_cast<std::size_t>(
+        batch_size_ > 0 ? batch_size_
+                        : std::max<std::int64_t>(1, model_.kernels().tokens_per_batch() / longest));
+    for (std::size_t begin = 0; begin < group.size();) {
       const std::size_t n = std::min(at_once, group.size() - begin);
       std::vector<Tokens> members;
       members.reserve(n);
       for (std::size_t i = begin; i < begin + n; ++i) members.push_back(windows[group[i]]);
-      const model::TokenBatch tokens =
-          model::make_token_batch(model_.kernels(), members, block_size);
-      use({tokens, std::span<const std::size_t>(group).subspan(begin, n)});
+      try {
+        const model::TokenBatch tokens =
+            model::make_token_batch(model_.kernels(), members, block_size);
+        use({tokens, std::span<const std::size_t>(group).subspan(begin, n)});
+        begin += n;
+      } catch (const kernels::OutOfMemory& error) {
+        if (batch_size_ > 0 || n == 1) throw does_not_fit(n, longest, error.what());
+        at_once = n / 2;
+      }
     }
   }
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
@@ -176,13 +190,13 @@ std::vector<std::vector<double>> WindowBatcher::candidate_log_likelihoods(
     ids.push_back(window.ids);
     sums.emplace_back(window.candidates.size(), 0.0);
   }
-  run(ids, [&](const Batch& batch) { add_log_likelihoods(batch, windows, sums); });
+  run(ids, [&](const Batch& batch) { log_likelihoods_of(batch, windows, sums); });
   return sums;
 }
 
-void WindowBatcher::add_log_likelihoods(const Batch& batch,
-                                        const std::vector<MaskedWindow>& windows,
-                                        std::vector<std::vector<double>>& sums) const {
+void WindowBatcher::log_likelihoods_of(const Batch& batch, const std::vector<MaskedWindow>& windows,
+                                       std::vector<std::vector<double>>& sums) const {
+  for (const std::size_t w : batch.windows) std::fill(sums[w].begin(), sums[w].end(), 0.0);
   const std::vector<MaskedRow> masked = masked_rows(batch.windows, windows, batch.tokens.tokens);
   if (masked.empty()) return;
   std::vector<std::int32_t> all;  // (M)

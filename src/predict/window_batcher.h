@@ -37,8 +37,9 @@ struct MaskedWindow {
 /// Results hang on the window alone, not on what shares a batch or a call with it.
 class WindowBatcher {
  public:
-  /// Runs `batch_size` windows at once; 0 = as many as are quick on this machine. The model must
-  /// outlive the batcher.
+  /// Runs `batch_size` windows at once; 0 = as many as are quick on this device, fewer where its
+  /// memory does not hold them. Throws DataError that names the batch where one does not fit. The
+  /// model must outlive the batcher.
   WindowBatcher(const model::Model& model, std::int64_t batch_size);
 
   const model::Model& model() const { return model_; }
@@ -77,9 +78,11 @@ class WindowBatcher {
     const model::TokenBatch& tokens;
     std::span<const std::size_t> windows;
   };
+  /// `use` is called again with a smaller batch where the device's memory did not hold one.
   void run(std::span<const Tokens> windows, const std::function<void(const Batch&)>& use) const;
-  void add_log_likelihoods(const Batch& batch, const std::vector<MaskedWindow>& windows,
-                           std::vector<std::vector<double>>& sums) const;
+  /// Sets the sums of the batch's windows.
+  void log_likelihoods_of(const Batch& batch, const std::vector<MaskedWindow>& windows,
+                          std::vector<std::vector<double>>& sums) const;
   core::Tensor tensor_of(const std::vector<std::int32_t>& values) const;  // (n) i32
 
   const model::Model& model_;

@@ -87,6 +87,8 @@ class CudaKernelSet final : public KernelSet {
     return describe(device_->facts) + (kIsFloat ? ", f32" : ", bf16");
   }
 
+  std::int64_t tokens_per_batch() const override { return 1 << 17; }
+
   void* allocate(std::size_t bytes) override { return context().pool.allocate(bytes); }
   void* allocate_parameters(std::size_t bytes) override {
     void* memory = allocate(bytes);
