@@ -101,8 +101,8 @@ struct LayerHolder {
   LayerHolder(core::KernelSet& kernels, const Shape& shape)
       : model(kernels, one_layer(shape)),
         lengths(lengths_of(kernels, shape)),
-        pattern(kernels, model::pattern_of_layer(model.config(),
-                                                 shape.tokens / model.config().block_size, 0)) {
+        pattern(
+            model::pattern_of_layer(model.config(), shape.tokens / model.config().block_size, 0)) {
     model.initialize(1);
     const auto batch = model::make_token_batch(kernels, sequences_of(shape), 64);
     x = model.embed(batch);
@@ -130,7 +130,7 @@ struct LayerHolder {
 
   model::Model model;
   core::Tensor lengths;  // (B) i32
-  model::DevicePattern pattern;
+  model::FixedPattern pattern;
   core::Tensor x;  // (B,T,C)
 };
 

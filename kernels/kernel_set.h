@@ -12,6 +12,7 @@
 // overwrite. A null gradient pointer means "not wanted".
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -125,6 +126,12 @@ struct BlockPatternView {
   /// Different for different contents, so that a device can keep what it makes of them; 0: unknown.
   std::int64_t id = 0;
 };
+
+/// An id that no other pattern of this process has.
+inline std::int64_t new_pattern_id() {
+  static std::atomic<std::int64_t> last{0};
+  return ++last;
+}
 
 /// Softmax attention over the listed blocks: for query i, over all keys j < lengths[b] in its
 /// listed blocks, score = scale * q_i.k_j + log(multiplicity). Queries at or beyond lengths[b],

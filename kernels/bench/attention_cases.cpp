@@ -28,14 +28,22 @@ double token_pairs(const Attention& a) {
   return pairs * static_cast<double>(a.batch * a.heads / a.lists.heads);
 }
 
-BlockPatternView view(const Attention& a, const Buffers& b) {
-  return {a.lists.heads, a.lists.blocks, a.lists.block_size, b.i[1], b.i[2], b.i[3], b.i[4],
-          b.i[5],        b.i[6]};
+BlockPatternView view(const BlockLists& lists) {
+  return {lists.heads,
+          lists.blocks,
+          lists.block_size,
+          lists.row_begin.data(),
+          lists.key_block.data(),
+          lists.row_multiplicity.data(),
+          lists.column_begin.data(),
+          lists.query_block.data(),
+          lists.column_multiplicity.data(),
+          lists.id};
 }
 
 BlockAttentionArgs forward_args(const Attention& a, const Buffers& b) {
-  return {a.batch,    a.tokens, a.heads, a.head_size, 1 / std::sqrt(a.head_size),
-          view(a, b), b.i[0],   b.f[0],  b.f[1],      b.f[2]};
+  return {a.batch,       a.tokens, a.heads, a.head_size, 1 / std::sqrt(a.head_size),
+          view(a.lists), b.i[0],   b.f[0],  b.f[1],      b.f[2]};
 }
 
 Operation describe(const Attention& a) {
@@ -44,13 +52,7 @@ Operation describe(const Attention& a) {
   op.shape = std::to_string(a.batch) + " x " + std::to_string(a.tokens) + ", " +
              std::to_string(a.heads) + " x " + std::to_string(a.head_size) + ", blocks of " +
              std::to_string(a.lists.block_size) + " " + a.kind;
-  op.ints = {std::vector<std::int32_t>(a.batch, static_cast<std::int32_t>(a.tokens)),
-             a.lists.row_begin,
-             a.lists.key_block,
-             a.lists.row_multiplicity,
-             a.lists.column_begin,
-             a.lists.query_block,
-             a.lists.column_multiplicity};
+  op.ints = {std::vector<std::int32_t>(a.batch, static_cast<std::int32_t>(a.tokens))};
   return op;
 }
 

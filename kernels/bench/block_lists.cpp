@@ -43,26 +43,27 @@ std::set<std::int32_t> all_of(std::int64_t blocks) {
 
 BlockLists dense_lists(std::int64_t tokens, std::int64_t block_size) {
   const std::int64_t blocks = (tokens + block_size - 1) / block_size;
-  return build({1, blocks, block_size, {}, {}, {}, {}, {}, {}},
+  return build({1, blocks, block_size, {}, {}, {}, {}, {}, {}, new_pattern_id()},
                [blocks](std::int64_t, std::int64_t) { return all_of(blocks); });
 }
 
 BlockLists sparse_lists(std::int64_t heads, std::int64_t tokens, std::int64_t block_size) {
   constexpr std::uint64_t kRandom = 3;
   const std::int64_t blocks = (tokens + block_size - 1) / block_size;
-  return build({heads, blocks, block_size, {}, {}, {}, {}, {}, {}}, [blocks](std::int64_t head,
-                                                                             std::int64_t row) {
-    if (row == 0 || row == blocks - 1) return all_of(blocks);
-    std::set<std::int32_t> keys;
-    for (const std::int64_t key : {std::int64_t{0}, row - 1, row, row + 1, blocks - 1}) {
-      keys.insert(static_cast<std::int32_t>(key));
-    }
-    for (std::uint64_t r = 0; r < kRandom; ++r) {
-      const std::uint64_t word = philox_word(head, row, r);
-      keys.insert(static_cast<std::int32_t>(word * blocks >> 32));
-    }
-    return keys;
-  });
+  return build(
+      {heads, blocks, block_size, {}, {}, {}, {}, {}, {}, new_pattern_id()},
+      [blocks](std::int64_t head, std::int64_t row) {
+        if (row == 0 || row == blocks - 1) return all_of(blocks);
+        std::set<std::int32_t> keys;
+        for (const std::int64_t key : {std::int64_t{0}, row - 1, row, row + 1, blocks - 1}) {
+          keys.insert(static_cast<std::int32_t>(key));
+        }
+        for (std::uint64_t r = 0; r < kRandom; ++r) {
+          const std::uint64_t word = philox_word(head, row, r);
+          keys.insert(static_cast<std::int32_t>(word * blocks >> 32));
+        }
+        return keys;
+      });
 }
 
 }  // namespace dnabird::kernels::bench

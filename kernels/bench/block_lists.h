@@ -13,6 +13,7 @@ struct BlockLists {
   std::int64_t heads, blocks, block_size;
   std::vector<std::int32_t> row_begin, key_block, row_multiplicity;
   std::vector<std::int32_t> column_begin, query_block, column_multiplicity;
+  std::int64_t id;  // of BlockPatternView
 };
 
 BlockLists dense_lists(std::int64_t tokens, std::int64_t block_size);

@@ -1,9 +1,8 @@
-// Which kernels take a case of block attention, and how much room it needs. Plain C++.
+// Which kernels take a call of block attention, and how much room they need. Plain C++.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <stdexcept>
+#include <optional>
 
 #include "kernels/cuda/attention_view.h"
 
@@ -12,39 +11,33 @@ namespace dnabird::kernels::cuda {
 /// attention_kernels_plain.cu, attention_kernels_sm80.cu, attention_kernels_sm90.cu.
 enum class AttentionKernels { plain, mma, wgmma };
 
-/// `capability` is 10 * major + minor of the device. sm_90a code runs on 9.0 alone. Throws
-/// std::invalid_argument for heads that no kernel takes.
-inline AttentionKernels choose_attention_kernels(ElementType type, std::int64_t block_size,
-                                                 std::int64_t head_size, int capability) {
-  const bool tiles = head_size == 32 || head_size == 64 || head_size == 128;
-  if (type == ElementType::bf16 && block_size == kBlock && tiles) {
-    return capability == 90 ? AttentionKernels::wgmma : AttentionKernels::mma;
-  }
-  if (head_size < 1 || head_size > 128) {
-    throw std::invalid_argument("block attention on CUDA takes heads of at most 128");
-  }
-  return AttentionKernels::plain;
-}
+/// What DNABIRD_CUDA_ATTENTION names, for tests; nothing where it is not set. Throws
+/// std::invalid_argument if it is none of plain, mma and wgmma.
+std::optional<AttentionKernels> asked_attention_kernels();
+
+/// The kernels for tiles on a device: `asked`, or the fastest that it runs; sm_90a code runs on 9.0
+/// alone. `capability` is 10 * major + minor, 80 or more. Throws std::invalid_argument if the
+/// device does not run what is asked for.
+AttentionKernels tile_kernels(std::optional<AttentionKernels> asked, int capability);
+
+/// A call, as far as it decides about kernels.
+struct AttentionCase {
+  ElementType type;
+  std::int64_t block_size, head_size;
+  double scale;
+  bool aligned;  // every array to 16 bytes
+};
+
+/// `tiles` where these take the case, plain kernels elsewhere. Throws std::invalid_argument for
+/// heads that no kernel takes.
+AttentionKernels choose_attention_kernels(const AttentionCase& c, AttentionKernels tiles);
 
 /// The plain kernels take whole rows.
 inline SplitRule split_rule_of(AttentionKernels kernels) {
   return kernels == AttentionKernels::plain ? SplitRule{16, 1} : SplitRule{};
 }
 
-/// Slots of the schedules of both sides.
-struct AttentionSlots {
-  std::int64_t rows, columns;
-};
-
-/// Bytes of partial results that the passes of forward, or of backward, need in turn; delta comes
-/// on top in backward, (B,H,T) floats.
-inline std::int64_t forward_partial_bytes(const BlockAttentionArgs& a, const AttentionSlots& s) {
-  return 4 * a.batch * a.heads * s.rows * forward_partial_size(a.pattern.block_size, a.head_size);
-}
-inline std::int64_t backward_partial_bytes(const BlockAttentionGrad& a, const AttentionSlots& s) {
-  const std::int64_t rows = s.rows * query_partial_size(a.pattern.block_size, a.head_size);
-  const std::int64_t columns = s.columns * key_partial_size(a.pattern.block_size, a.head_size);
-  return 4 * a.batch * a.heads * std::max(rows, columns);
-}
+/// Floats of partial results that a pass needs.
+std::int64_t partial_floats(AttentionPass pass, const AttentionView& a);
 
 }  // namespace dnabird::kernels::cuda

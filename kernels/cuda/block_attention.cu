@@ -1,40 +1,42 @@
 #include "kernels/cuda/block_attention.h"
 
-#include <new>
+#include <initializer_list>
+#include <memory>
+#include <type_traits>
 
+#include "kernels/bf16.h"
 #include "kernels/cuda/attention_launch.h"
-#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/runtime/pattern_schedules.h"
 
 namespace dnabird::kernels::cuda {
 
 namespace {
 
-constexpr std::int64_t kAlignment = 256;
+/// The kernels that take a call, and what they read of its pattern.
+struct Plan {
+  ElementType type;
+  AttentionKernels kernels;
+  std::shared_ptr<const AttentionSchedules> schedules;
+};
 
-template <class T>
-std::int64_t bytes_of(const std::vector<T>& values) {
-  const auto bytes = static_cast<std::int64_t>(values.size() * sizeof(T));
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
-std::int64_t bytes_of(const Schedule& s) {
-  return bytes_of(s.items) + bytes_of(s.units) + bytes_of(s.splits);
-}
-
-template <class T>
-const T* place_array(const std::vector<T>& values, char* memory, std::int64_t& used) {
-  char* to = memory + used;
-  if (!values.empty()) {
-    check(cudaMemcpy(to, values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice),
-          "copy of a schedule");
+/// `arrays` are those that kernels for tiles copy 16 bytes at a time. Args is BlockAttentionArgs or
+/// BlockAttentionGrad.
+template <class T, class Args>
+Plan plan_of(const Context& context, const Args& args, std::initializer_list<const void*> arrays) {
+  bool aligned = true;
+  for (const void* array : arrays) {
+    aligned = aligned && reinterpret_cast<std::uintptr_t>(array) % 16 == 0;
   }
-  used += bytes_of(values);
-  return reinterpret_cast<const T*>(to);
+  const ElementType type = std::is_same_v<T, float> ? ElementType::f32 : ElementType::bf16;
+  const AttentionKernels kernels =
+      choose_attention_kernels({type, args.pattern.block_size, args.head_size, args.scale, aligned},
+                               tile_kernels(context.schedules.asked(), context.capability));
+  return {type, kernels, context.schedules.get(context.stream, args.pattern, kernels)};
 }
 
-/// What forward and backward have in common. Args is BlockAttentionArgs or BlockAttentionGrad.
+/// What forward and backward have in common.
 template <class Args>
-AttentionView view_of(const Args& args, const ScheduleView& schedule, const AttentionRoom& room) {
-  if (!(args.scale > 0)) throw std::invalid_argument("block attention: the scale must be positive");
+AttentionView view_of(const Args& args, const ScheduleView& schedule) {
   AttentionView a{};
   a.batch = static_cast<std::int32_t>(args.batch);
   a.tokens = static_cast<std::int32_t>(args.tokens);
@@ -45,8 +47,6 @@ AttentionView view_of(const Args& args, const ScheduleView& schedule, const Atte
   a.schedule = schedule;
   a.lengths = args.lengths;
   a.qkv = args.qkv;
-  a.partials = room.partials;
-  a.delta = room.delta;
   return a;
 }
 
@@ -55,75 +55,52 @@ bool is_empty(const Args& args) {
   return args.batch * args.tokens * args.heads * args.head_size == 0;
 }
 
-void run_pass(AttentionPass pass, const AttentionSchedules& schedules, ElementType type,
-              const AttentionView& a, cudaStream_t stream) {
-  switch (schedules.kernels()) {
+void run_pass(const Context& context, AttentionPass pass, const Plan& plan, AttentionView a) {
+  const PoolArray partials(context.pool, static_cast<std::size_t>(partial_floats(pass, a)));
+  a.partials = partials.data();
+  switch (plan.kernels) {
     case AttentionKernels::plain:
-      return launch_attention_plain(pass, type, a, stream);
+      return launch_attention_plain(pass, plan.type, a, context.stream);
     case AttentionKernels::mma:
-      return launch_attention_mma(pass, a.head_size, a, stream);
+      return launch_attention_mma(pass, a.head_size, a, context.stream);
     case AttentionKernels::wgmma:
-      return launch_attention_wgmma(pass, a.head_size, a, stream);
+      return launch_attention_wgmma(pass, a.head_size, a, context.stream);
   }
 }
 
 }  // namespace
 
-AttentionSchedules::AttentionSchedules(const BlockPatternView& pattern, AttentionKernels kernels)
-    : kernels_(kernels) {
-  const Schedule rows = compile_schedule(pattern, Side::rows, split_rule_of(kernels));
-  const Schedule columns = compile_schedule(pattern, Side::columns, split_rule_of(kernels));
-  const std::int64_t bytes = bytes_of(rows) + bytes_of(columns);
-  if (bytes > 0 && cudaMalloc(&memory_, static_cast<std::size_t>(bytes)) != cudaSuccess) {
-    cudaGetLastError();
-    throw std::bad_alloc();
-  }
-  try {
-    rows_ = place(rows, pattern.heads);
-    columns_ = place(columns, pattern.heads);
-  } catch (...) {
-    cudaFree(memory_);
-    throw;
-  }
-}
-
-AttentionSchedules::~AttentionSchedules() { cudaFree(memory_); }
-
-ScheduleView AttentionSchedules::place(const Schedule& s, std::int64_t pattern_heads) {
-  ScheduleView view{};
-  view.items = place_array(s.items, memory_, used_);
-  view.units = place_array(s.units, memory_, used_);
-  view.splits = place_array(s.splits, memory_, used_);
-  view.unit_count = static_cast<std::int32_t>(s.units.size());
-  view.split_count = static_cast<std::int32_t>(s.splits.size());
-  view.slots = s.slots;
-  view.pattern_heads = static_cast<std::int32_t>(pattern_heads);
-  return view;
-}
-
-void block_attention_forward(const BlockAttentionArgs& args, ElementType type,
-                             const AttentionSchedules& schedules, const AttentionRoom& room,
-                             cudaStream_t stream) {
+template <class T>
+void block_attention_forward(const Context& context, const BlockAttentionArgs& args) {
   if (is_empty(args)) return;
-  AttentionView a = view_of(args, schedules.rows(), room);
+  const Plan plan = plan_of<T>(context, args, {args.qkv, args.out});
+  AttentionView a = view_of(args, plan.schedules->rows());
   a.out = args.out;
-  a.log_sum_exp = static_cast<float*>(args.log_sum_exp);
-  run_pass(AttentionPass::forward, schedules, type, a, stream);
+  a.log_sum_exp = floats(args.log_sum_exp);
+  run_pass(context, AttentionPass::forward, plan, a);
 }
 
-void block_attention_backward(const BlockAttentionGrad& args, ElementType type,
-                              const AttentionSchedules& schedules, const AttentionRoom& room,
-                              cudaStream_t stream) {
+template <class T>
+void block_attention_backward(const Context& context, const BlockAttentionGrad& args) {
   if (is_empty(args)) return;
-  AttentionView a = view_of(args, schedules.rows(), room);
+  const Plan plan = plan_of<T>(context, args, {args.qkv, args.out, args.dout, args.dqkv});
+  AttentionView a = view_of(args, plan.schedules->rows());
+  const PoolArray delta(context.pool,
+                        static_cast<std::size_t>(args.batch * args.heads * args.tokens));
   // Backward only reads these two.
   a.out = const_cast<void*>(args.out);
-  a.log_sum_exp = static_cast<float*>(const_cast<void*>(args.log_sum_exp));
+  a.log_sum_exp = floats(const_cast<void*>(args.log_sum_exp));
   a.dout = args.dout;
+  a.delta = delta.data();
   a.dqkv = args.dqkv;
-  run_pass(AttentionPass::query_gradient, schedules, type, a, stream);
-  a.schedule = schedules.columns();
-  run_pass(AttentionPass::key_gradient, schedules, type, a, stream);
+  run_pass(context, AttentionPass::query_gradient, plan, a);
+  a.schedule = plan.schedules->columns();
+  run_pass(context, AttentionPass::key_gradient, plan, a);
 }
+
+template void block_attention_forward<float>(const Context&, const BlockAttentionArgs&);
+template void block_attention_forward<Bf16>(const Context&, const BlockAttentionArgs&);
+template void block_attention_backward<float>(const Context&, const BlockAttentionGrad&);
+template void block_attention_backward<Bf16>(const Context&, const BlockAttentionGrad&);
 
 }  // namespace dnabird::kernels::cuda

@@ -41,6 +41,7 @@ void check_list(const BlockPatternView& p, const Lists& lists, std::int32_t begi
 Schedule compile_schedule(const BlockPatternView& p, Side side, const SplitRule& rule) {
   const Lists lists = lists_of(p, side);
   Schedule schedule;
+  schedule.pattern_heads = static_cast<std::int32_t>(p.heads);
   for (std::int64_t index = 0; index < p.heads * p.blocks; ++index) {
     const std::int32_t begin = lists.begin[index], end = lists.begin[index + 1];
     check_list(p, lists, begin, end);

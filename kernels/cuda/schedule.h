@@ -42,6 +42,7 @@ struct Schedule {
   std::vector<WorkUnit> units;
   std::vector<SplitBlock> splits;
   std::int32_t slots = 0;
+  std::int32_t pattern_heads = 1;  // that the lists are of: 1 or H
 };
 
 /// When to split. A list longer than 1.5 * items_per_part becomes ceil(length / items_per_part)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "core/errors.h"
 #include "core/rng.h"
@@ -190,30 +191,20 @@ BlockPattern slots_pattern(const RandomSlots& slots, std::int64_t block_size) {
   return list_pattern(lists, block_size);
 }
 
-DevicePattern::DevicePattern(core::KernelSet& kernels, const BlockPattern& pattern)
-    : heads_(pattern.heads), blocks_(pattern.blocks), block_size_(pattern.block_size) {
-  const auto to_device = [&](const std::vector<std::int32_t>& values) {
-    return core::Tensor::from_host(kernels, {static_cast<std::int64_t>(values.size())},
-                                   std::span<const std::int32_t>(values));
-  };
-  row_begin_ = to_device(pattern.row_begin);
-  key_block_ = to_device(pattern.key_block);
-  row_multiplicity_ = to_device(pattern.row_multiplicity);
-  column_begin_ = to_device(pattern.column_begin);
-  query_block_ = to_device(pattern.query_block);
-  column_multiplicity_ = to_device(pattern.column_multiplicity);
-}
+FixedPattern::FixedPattern(BlockPattern pattern)
+    : pattern_(std::move(pattern)), id_(kernels::new_pattern_id()) {}
 
-kernels::BlockPatternView DevicePattern::view() const {
-  return {heads_,
-          blocks_,
-          block_size_,
-          row_begin_.ints(),
-          key_block_.ints(),
-          row_multiplicity_.ints(),
-          column_begin_.ints(),
-          query_block_.ints(),
-          column_multiplicity_.ints()};
+kernels::BlockPatternView FixedPattern::view() const {
+  return {pattern_.heads,
+          pattern_.blocks,
+          pattern_.block_size,
+          pattern_.row_begin.data(),
+          pattern_.key_block.data(),
+          pattern_.row_multiplicity.data(),
+          pattern_.column_begin.data(),
+          pattern_.query_block.data(),
+          pattern_.column_multiplicity.data(),
+          id_};
 }
 
 }  // namespace dnabird::model

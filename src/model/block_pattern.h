@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/tensor.h"
 #include "kernels/kernel_set.h"
 
 namespace dnabird::model {
@@ -50,16 +49,15 @@ using RandomSlots = std::vector<std::vector<std::vector<std::int32_t>>>;
 /// counts once more for every slot that names it.
 BlockPattern slots_pattern(const RandomSlots& slots, std::int64_t block_size);
 
-/// A pattern's arrays in the memory of a kernel set.
-class DevicePattern {
+/// A pattern that stays as it is, with an id by which kernels keep what they make of it.
+class FixedPattern {
  public:
-  DevicePattern(core::KernelSet& kernels, const BlockPattern& pattern);
-  kernels::BlockPatternView view() const;
+  explicit FixedPattern(BlockPattern pattern);
+  kernels::BlockPatternView view() const;  // of arrays that this object holds
 
  private:
-  std::int64_t heads_, blocks_, block_size_;
-  core::Tensor row_begin_, key_block_, row_multiplicity_;
-  core::Tensor column_begin_, query_block_, column_multiplicity_;
+  BlockPattern pattern_;
+  std::int64_t id_;
 };
 
 }  // namespace dnabird::model

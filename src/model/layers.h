@@ -32,7 +32,7 @@ struct LayerContext {
 /// Which keys the queries of one layer read.
 struct AttentionInputs {
   const core::Tensor& lengths;  // (B) i32
-  const DevicePattern& pattern;
+  const FixedPattern& pattern;
 };
 
 struct EmbeddingCache {
@@ -65,7 +65,7 @@ struct LayerCache {
 struct EncoderCache {
   std::optional<StepNoise> noise;
   TokenBatch batch;
-  std::vector<std::shared_ptr<const DevicePattern>> patterns;  // one for each layer, or one
+  std::vector<std::shared_ptr<const FixedPattern>> patterns;  // one for each layer, or one
   EmbeddingCache embeddings;
   std::vector<LayerCache> layers;
 };

@@ -17,8 +17,8 @@ namespace {
 // How many block counts the drawn patterns are kept for; they can be drawn again.
 constexpr std::size_t kKeptPatterns = 32;
 
-const DevicePattern& pattern_of(const std::vector<std::shared_ptr<const DevicePattern>>& patterns,
-                                std::int64_t layer) {
+const FixedPattern& pattern_of(const std::vector<std::shared_ptr<const FixedPattern>>& patterns,
+                               std::int64_t layer) {
   return *patterns[patterns.size() == 1 ? 0 : layer];
 }
 
@@ -107,7 +107,7 @@ void Model::set_pattern(std::int64_t blocks, const std::vector<BlockPattern>& la
     core::require(pattern.blocks == blocks && pattern.block_size == config_.block_size &&
                       (pattern.heads == 1 || pattern.heads == config_.heads),
                   "set_pattern: the pattern is of another number of blocks or heads");
-    patterns.push_back(std::make_shared<const DevicePattern>(kernels_, pattern));
+    patterns.push_back(std::make_shared<const FixedPattern>(pattern));
   }
   given_patterns_[blocks] = std::move(patterns);
 }
@@ -122,7 +122,7 @@ Model::LayerPatterns Model::patterns(std::int64_t blocks) const {
   LayerPatterns patterns;
   for (std::int64_t layer = 0; layer < config_.layers; ++layer) {
     const BlockPattern pattern = pattern_of_layer(config_, blocks, layer);
-    patterns.push_back(std::make_shared<const DevicePattern>(kernels_, pattern));
+    patterns.push_back(std::make_shared<const FixedPattern>(pattern));
     // Then it is the same for all layers.
     if (pattern.is_dense() || config_.pattern_mode == PatternMode::hf_eval) break;
   }

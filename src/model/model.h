@@ -111,7 +111,7 @@ class Model {
 
  private:
   /// One pattern for each layer, or one for all of them.
-  using LayerPatterns = std::vector<std::shared_ptr<const DevicePattern>>;
+  using LayerPatterns = std::vector<std::shared_ptr<const FixedPattern>>;
   LayerPatterns patterns(std::int64_t blocks) const;
   /// Embeddings and all layers but the last.
   core::Tensor encode_to_last(const LayerContext& context, const TokenBatch& batch,

@@ -7,7 +7,6 @@
 #include <set>
 #include <tuple>
 
-#include "core/device.h"
 #include "support/errors.h"
 
 namespace dnabird::model {
@@ -223,18 +222,15 @@ TEST(ListPattern, NamesTheBlockThatIsOutOfRange) {
   EXPECT_THROW(list_pattern({}, 16), std::logic_error);
 }
 
-TEST(DevicePattern, HoldsTheSameArrays) {
-  const auto kernels = core::open_reference();
+TEST(FixedPattern, HoldsTheSameArrays) {
   const BlockPattern p = uniform_pattern({2, 17, 32, 2, 3, 1});
-  const DevicePattern device(*kernels, p);
-  const kernels::BlockPatternView view = device.view();
+  const FixedPattern fixed(p);
+  const kernels::BlockPatternView view = fixed.view();
   EXPECT_EQ(view.heads, 2);
   EXPECT_EQ(view.blocks, 17);
   EXPECT_EQ(view.block_size, 32);
   const auto same = [&](const std::int32_t* values, const std::vector<std::int32_t>& expected) {
-    std::vector<std::int32_t> host(expected.size());
-    kernels->copy_out(host.data(), values, host.size() * sizeof(std::int32_t));
-    return host == expected;
+    return std::equal(expected.begin(), expected.end(), values);
   };
   EXPECT_TRUE(same(view.row_begin, p.row_begin));
   EXPECT_TRUE(same(view.key_block, p.key_block));
@@ -242,6 +238,13 @@ TEST(DevicePattern, HoldsTheSameArrays) {
   EXPECT_TRUE(same(view.column_begin, p.column_begin));
   EXPECT_TRUE(same(view.query_block, p.query_block));
   EXPECT_TRUE(same(view.column_multiplicity, p.column_multiplicity));
+}
+
+TEST(FixedPattern, HasAnIdOfItsOwn) {
+  const BlockPattern p = dense_pattern(3, 16);
+  const FixedPattern first(p), second(p);
+  EXPECT_NE(first.view().id, 0);
+  EXPECT_NE(first.view().id, second.view().id);
 }
 
 }  // namespace

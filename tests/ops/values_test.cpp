@@ -182,9 +182,8 @@ TEST_P(OpValues, BlockAttention) {
   // Two tokens in one block, one head of size 1, scale 1; queries 0 and ln 3, keys 0 and 1.
   const double ln3 = std::log(3.0);
   const Tensor qkv = x({1, 2, 3, 1, 1}, {0, 0, 8, ln3, 1, 16});
-  const Tensor begin = ints({2}, {0, 1}), zero = ints({1}, {0}), one = ints({1}, {1});
-  const kernels::BlockPatternView pattern{
-      1, 1, 2, begin.ints(), zero.ints(), one.ints(), begin.ints(), zero.ints(), one.ints()};
+  const std::int32_t begin[] = {0, 1}, zero[] = {0}, one[] = {1};
+  const kernels::BlockPatternView pattern{1, 1, 2, begin, zero, one, begin, zero, one};
   Tensor lse;
   const Tensor both = ints({1}, {2});
   const Tensor out = block_attention_forward(qkv, both, pattern, &lse);

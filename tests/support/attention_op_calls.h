@@ -38,8 +38,9 @@ inline Op attention_op(const AttentionShape& s, const BlockLists& lists,
   }
   op.forward = [s, lists](KernelSet& k, const Op& o, std::int64_t offset) {
     Workspace w(k, offset);
+    const HostPattern pattern(lists);
     k.block_attention_forward({o.rows, s.tokens, s.heads, s.head_size, attention_scale(s),
-                               place_pattern(w, lists), w.ints(o.indices.at("lengths")),
+                               pattern.view(), w.ints(o.indices.at("lengths")),
                                w.in(o.inputs.at("qkv")),
                                w.out("y", o.rows * s.tokens * s.heads * s.head_size),
                                w.parameter_out("log_sum_exp", o.rows * s.heads * s.tokens)});
@@ -48,8 +49,9 @@ inline Op attention_op(const AttentionShape& s, const BlockLists& lists,
   op.backward = [s, lists](KernelSet& k, const Op& o, const Arrays& saved,
                            const GradientRequest& g) {
     Workspace w(k, g.offset);
+    const HostPattern pattern(lists);
     k.block_attention_backward({o.rows, s.tokens, s.heads, s.head_size, attention_scale(s),
-                                place_pattern(w, lists), w.ints(o.indices.at("lengths")),
+                                pattern.view(), w.ints(o.indices.at("lengths")),
                                 w.in(o.inputs.at("qkv")), w.in(saved.at("y")),
                                 w.parameter(saved.at("log_sum_exp")), w.in(o.inputs.at("dy")),
                                 gradient_out(w, o, "qkv", g)});

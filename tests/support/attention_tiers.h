@@ -117,29 +117,29 @@ class TierAttention {
 
   /// {"out", "log_sum_exp"}
   Arrays forward(const AttentionCall& call) {
-    Workspace w(*pattern_memory_);
+    const HostPattern pattern(call.lists);
     const AttentionShape& s = call.shape;
     ElementArray qkv(call.qkv, elements_), out(call.outputs(), elements_);
     ElementArray log_sum_exp(call.rows(), AttentionElements::f32);
     block_attention_forward(
         context_,
-        {s.batch, s.tokens, s.heads, s.head_size, attention_scale(s), place_pattern(w, call.lists),
-         w.ints(call.lengths), qkv.data(), out.data(), log_sum_exp.data()},
+        {s.batch, s.tokens, s.heads, s.head_size, attention_scale(s), pattern.view(),
+         call.lengths.data(), qkv.data(), out.data(), log_sum_exp.data()},
         elements_);
     return {{"out", out.values()}, {"log_sum_exp", log_sum_exp.values()}};
   }
   /// {"dqkv"}
   Arrays backward(const AttentionCall& call) {
-    Workspace w(*pattern_memory_);
+    const HostPattern pattern(call.lists);
     const AttentionShape& s = call.shape;
     ElementArray qkv(call.qkv, elements_), out(call.out, elements_), dout(call.dout, elements_);
     ElementArray log_sum_exp(call.log_sum_exp, AttentionElements::f32);
     ElementArray dqkv(3 * call.outputs(), elements_);
-    block_attention_backward(context_,
-                             {s.batch, s.tokens, s.heads, s.head_size, attention_scale(s),
-                              place_pattern(w, call.lists), w.ints(call.lengths), qkv.data(),
-                              out.data(), log_sum_exp.data(), dout.data(), dqkv.data()},
-                             elements_);
+    block_attention_backward(
+        context_,
+        {s.batch, s.tokens, s.heads, s.head_size, attention_scale(s), pattern.view(),
+         call.lengths.data(), qkv.data(), out.data(), log_sum_exp.data(), dout.data(), dqkv.data()},
+        elements_);
     return {{"dqkv", dqkv.values()}};
   }
 
@@ -147,8 +147,6 @@ class TierAttention {
   AttentionElements elements_;
   kernels::MemoryPool pool_{kernels::cpu::system_memory()};
   kernels::cpu::Context context_;
-  std::unique_ptr<KernelSet> pattern_memory_ =
-      kernels::make_kernel_set("reference", kernels::DType::f32, 1);
 };
 
 /// What the reference gives in double.

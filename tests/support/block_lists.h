@@ -4,10 +4,10 @@
 
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "kernels/kernel_set.h"
-#include "support/kernel_workspace.h"
 #include "support/random_values.h"
 
 namespace dnabird::test {
@@ -47,37 +47,48 @@ inline BlockLists random_lists(std::int64_t heads, std::int64_t blocks, std::int
   return lists;
 }
 
-/// The arrays of the lists and of their transpose, in the workspace.
-inline kernels::BlockPatternView place_pattern(Workspace& workspace, const BlockLists& lists) {
-  std::vector<std::int32_t> row_begin{0}, key_block, row_multiplicity;
-  std::vector<std::int32_t> column_begin{0}, query_block, column_multiplicity;
-  for (const auto& rows : lists.keys) {
-    for (const auto& row : rows) {
-      for (const auto& [key, multiplicity] : row) {
-        key_block.push_back(key);
-        row_multiplicity.push_back(multiplicity);
+/// The arrays of the lists and of their transpose.
+struct HostPattern {
+  explicit HostPattern(const BlockLists& lists)
+      : heads(static_cast<std::int64_t>(lists.keys.size())),
+        blocks(lists.blocks),
+        block_size(lists.block_size) {
+    for (const auto& rows : lists.keys) {
+      std::vector<std::vector<std::pair<std::int32_t, std::int32_t>>> columns(
+          static_cast<std::size_t>(blocks));
+      for (std::size_t row = 0; row < rows.size(); ++row) {
+        for (const auto& [key, multiplicity] : rows[row]) {
+          key_block.push_back(key);
+          row_multiplicity.push_back(multiplicity);
+          columns[static_cast<std::size_t>(key)].emplace_back(row, multiplicity);
+        }
+        row_begin.push_back(static_cast<std::int32_t>(key_block.size()));
       }
-      row_begin.push_back(static_cast<std::int32_t>(key_block.size()));
-    }
-    for (std::int32_t key = 0; key < lists.blocks; ++key) {
-      for (std::size_t query = 0; query < rows.size(); ++query) {
-        const auto found = rows[query].find(key);
-        if (found == rows[query].end()) continue;
-        query_block.push_back(static_cast<std::int32_t>(query));
-        column_multiplicity.push_back(found->second);
+      for (const auto& column : columns) {
+        for (const auto& [query, multiplicity] : column) {
+          query_block.push_back(query);
+          column_multiplicity.push_back(multiplicity);
+        }
+        column_begin.push_back(static_cast<std::int32_t>(query_block.size()));
       }
-      column_begin.push_back(static_cast<std::int32_t>(query_block.size()));
     }
   }
-  return {static_cast<std::int64_t>(lists.keys.size()),
-          lists.blocks,
-          lists.block_size,
-          workspace.ints(row_begin),
-          workspace.ints(key_block),
-          workspace.ints(row_multiplicity),
-          workspace.ints(column_begin),
-          workspace.ints(query_block),
-          workspace.ints(column_multiplicity)};
-}
+
+  kernels::BlockPatternView view() const {
+    return {heads,
+            blocks,
+            block_size,
+            row_begin.data(),
+            key_block.data(),
+            row_multiplicity.data(),
+            column_begin.data(),
+            query_block.data(),
+            column_multiplicity.data()};
+  }
+
+  std::int64_t heads, blocks, block_size;
+  std::vector<std::int32_t> row_begin{0}, key_block, row_multiplicity;
+  std::vector<std::int32_t> column_begin{0}, query_block, column_multiplicity;
+};
 
 }  // namespace dnabird::test

@@ -1,9 +1,7 @@
-// Block patterns in host memory for the tests of what CUDA kernels compute about indices.
+// Block patterns such as a model has, for the tests of what CUDA kernels compute about indices.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <vector>
 
 #include "support/block_lists.h"
 
@@ -30,49 +28,5 @@ inline BlockLists bird_lists(std::int64_t heads, std::int64_t blocks, std::int64
   }
   return lists;
 }
-
-/// The arrays of the lists and of their transpose.
-struct HostPattern {
-  explicit HostPattern(const BlockLists& lists)
-      : heads(static_cast<std::int64_t>(lists.keys.size())),
-        blocks(lists.blocks),
-        block_size(lists.block_size) {
-    for (const auto& rows : lists.keys) {
-      std::vector<std::vector<std::pair<std::int32_t, std::int32_t>>> columns(
-          static_cast<std::size_t>(blocks));
-      for (std::size_t row = 0; row < rows.size(); ++row) {
-        for (const auto& [key, multiplicity] : rows[row]) {
-          key_block.push_back(key);
-          row_multiplicity.push_back(multiplicity);
-          columns[static_cast<std::size_t>(key)].emplace_back(row, multiplicity);
-        }
-        row_begin.push_back(static_cast<std::int32_t>(key_block.size()));
-      }
-      for (const auto& column : columns) {
-        for (const auto& [query, multiplicity] : column) {
-          query_block.push_back(query);
-          column_multiplicity.push_back(multiplicity);
-        }
-        column_begin.push_back(static_cast<std::int32_t>(query_block.size()));
-      }
-    }
-  }
-
-  kernels::BlockPatternView view() const {
-    return {heads,
-            blocks,
-            block_size,
-            row_begin.data(),
-            key_block.data(),
-            row_multiplicity.data(),
-            column_begin.data(),
-            query_block.data(),
-            column_multiplicity.data()};
-  }
-
-  std::int64_t heads, blocks, block_size;
-  std::vector<std::int32_t> row_begin{0}, key_block, row_multiplicity;
-  std::vector<std::int32_t> column_begin{0}, query_block, column_multiplicity;
-};
 
 }  // namespace dnabird::test
