@@ -9,7 +9,7 @@ if [ $# -ne 2 ]; then
   exit 2
 fi
 build=$1 folder=$2
-programs=(dnabird dnabird_bench kernels_tests ops_tests model_tests train_tests)
+programs=(dnabird dnabird_bench cuda_products_test kernels_tests ops_tests model_tests train_tests)
 theirs='/(ld-linux[^/]*|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s|cuda|cudart|cublas|cublasLt|nccl|nv[^/]*))\.so'
 
 tree=$(mktemp -d)

@@ -33,7 +33,7 @@ build_all() {
   configure_and_build "$root" "$build" dnabird -DCMAKE_BUILD_TYPE=Release -DDNABIRD_CUDA=ON \
     -DDNABIRD_CUDA_ARCHITECTURES="$(card_architecture)" &&
     cmake --build "$build" --parallel "$(nproc)" \
-      --target dnabird_bench kernels_tests ops_tests model_tests train_tests &&
+      --target dnabird_bench cuda_products_test kernels_tests ops_tests model_tests train_tests &&
     echo "for $(card_architecture)"
 }
 
@@ -216,6 +216,7 @@ export DNABIRD_TEST_DATA=$root/tests/data
 rm -f "$out"/{build,tests,commands,sanitizer,bench}.log "$out/table.md"
 [ $# -eq 2 ] || step build 270 build build_all
 step tests 20 device show_device
+step tests 20 'products of cuBLASLt' "$build/cuda_products_test"
 step tests 60 kernels_tests device_tests kernels_tests "$device_filter"
 step tests 30 ops_tests device_tests ops_tests "$device_filter"
 step tests 45 model_tests device_tests model_tests "$device_filter"
