@@ -26,15 +26,15 @@ void release(void* memory) { cudaFree(memory); }
 
 std::size_t element_bytes(const LinearProduct& p) { return p.dtype == DType::bf16 ? 2 : 4; }
 
-/// Of random numbers, in the product's type.
+/// Numbers without a pattern that a tile could have, in the product's type.
 class Array {
  public:
   Array(MemoryPool& pool, const LinearProduct& p, std::int64_t elements)
       : memory_(pool, elements * element_bytes(p)) {
-    dnabird::test::RandomValues random(5);
+    static const std::vector<double> numbers = dnabird::test::RandomValues(5).normals(65521);
     std::vector<std::byte> host(elements * element_bytes(p));
     for (std::int64_t i = 0; i < elements; ++i) {
-      const auto value = static_cast<float>(random.uniform() - 0.5);
+      const auto value = static_cast<float>(numbers[i % numbers.size()]);
       Bf16 rounded;
       assign(rounded, value);
       const void* from = p.dtype == DType::bf16 ? static_cast<const void*>(&rounded) : &value;
@@ -76,11 +76,11 @@ struct Arrays {
 
 /// How many of the calls went wrong.
 int try_product(CublasLt& products, MemoryPool& pool, LinearProduct p, const std::string& name) {
-  constexpr std::int64_t kMost = 2048;
+  constexpr std::int64_t kMost = 1024;
   const Arrays arrays(pool, p, kMost);
   std::vector<std::byte> whole;
   int failures = 0;
-  for (const std::int64_t rows : {kMost, std::int64_t{1000}, std::int64_t{77}, std::int64_t{1}}) {
+  for (const std::int64_t rows : {kMost, std::int64_t{900}, std::int64_t{77}, std::int64_t{1}}) {
     if (p.part == LinearPart::dw) p.row_class = row_class_of(rows);
     const bool taken = products.multiply(nullptr, p, arrays.operands(p, rows));
     check(cudaDeviceSynchronize(), "product");
@@ -95,7 +95,9 @@ int try_product(CublasLt& products, MemoryPool& pool, LinearProduct p, const std
     }
     std::printf("%s %lld rows: %s%s\n", name.c_str(), static_cast<long long>(rows),
                 taken ? "cuBLASLt" : "REFUSED", same ? "" : ", OTHER BYTES THAN IN MORE ROWS");
-    failures += !taken || !same;
+    // Sums over an odd number of rows are the library's to refuse: the own kernel takes them.
+    const bool may_refuse = p.part == LinearPart::dw && rows % 8 != 0;
+    failures += (!taken && !may_refuse) || !same;
   }
   return failures;
 }
