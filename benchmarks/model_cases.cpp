@@ -12,7 +12,7 @@ namespace dnabird::benchmarks {
 
 namespace {
 
-constexpr std::int64_t kLeastTokens = 4096;
+constexpr std::int64_t kLeastTokens = 4096, kLeastTokensOfGpus = 32'768;
 
 struct Size {
   const char* name;
@@ -29,8 +29,8 @@ struct Shape {
 };
 
 /// Sequences of a call.
-std::int64_t batch_of(std::int64_t tokens) {
-  return std::max<std::int64_t>(1, kLeastTokens / tokens);
+std::int64_t batch_of(std::int64_t tokens, std::int64_t least) {
+  return std::max<std::int64_t>(1, least / tokens);
 }
 
 model::ModelConfig config_of(const Shape& shape) {
@@ -93,7 +93,7 @@ ModelCase training_step(const Shape& shape, Loss loss) {
                 held->run.label_every_seventh();
                 return [held, loss] { held->run.training_step(loss); };
               },
-          .f32_only = true};
+          .is_training = true};
 }
 
 /// One layer of a model of one, its input and its gradient the same random numbers.
@@ -157,7 +157,7 @@ ModelCase layer_backward(const Shape& shape) {
                 held->forward(cache.get());
                 return [held, cache] { held->backward(*cache); };
               },
-          .f32_only = true};
+          .is_training = true};
 }
 
 }  // namespace
@@ -170,14 +170,29 @@ std::vector<ModelCase> model_cases() {
   }
   for (const Size& size : {kBase, kSmall}) {
     for (std::int64_t tokens = 512; tokens <= 65'536; tokens *= 2) {
-      cases.push_back(forward({size, batch_of(tokens), tokens}));
+      cases.push_back(forward({size, batch_of(tokens, kLeastTokens), tokens}));
     }
     for (std::int64_t tokens = 512; tokens <= size.longest_training; tokens *= 2) {
-      cases.push_back(training_step({size, batch_of(tokens), tokens}, Loss::hidden));
+      cases.push_back(training_step({size, batch_of(tokens, kLeastTokens), tokens}, Loss::hidden));
       cases.back().on_request = tokens != 4096;
     }
     cases.push_back(training_step({size, 2, 1024}, Loss::hidden));
     cases.push_back(training_step({size, 1, 4096}, Loss::masked_tokens));
+  }
+  return cases;
+}
+
+std::vector<ModelCase> model_cases_of_gpus() {
+  std::vector<ModelCase> cases;
+  for (const Size& size : {kBase, kSmall}) {
+    const Shape usual{size, batch_of(4096, kLeastTokensOfGpus), 4096};
+    cases.push_back(layer_forward(usual));
+    cases.push_back(layer_backward(usual));
+    for (const std::int64_t tokens : {1024, 4096, 16'384, 65'536}) {
+      cases.push_back(forward({size, batch_of(tokens, kLeastTokensOfGpus), tokens}));
+    }
+    cases.push_back(training_step(usual, Loss::hidden));
+    cases.push_back(training_step(usual, Loss::masked_tokens));
   }
   return cases;
 }

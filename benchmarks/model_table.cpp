@@ -13,10 +13,14 @@ namespace dnabird::benchmarks {
 
 namespace {
 
-constexpr double kLong = 2.5e12;  // FLOPs of one call from which on a case has to be asked for
+constexpr double kLong = 2.5e12;  // FLOPs from which on the CPU a case has to be asked for
 
-bool is_asked_for(const ModelCase& c, const std::string& filter) {
-  if (filter.empty()) return c.flops <= kLong && !c.on_request;
+bool is_asked_for(const ModelCase& c, const ModelTable& table, const std::string& precision) {
+  const bool on_cpu = table.device == "cpu";
+  // The CPU trains in f32.
+  if (on_cpu && c.is_training && precision != "f32") return false;
+  const std::string& filter = table.filter;
+  if (filter.empty()) return !on_cpu || (c.flops <= kLong && !c.on_request);
   return (c.name + " " + c.shape).find(filter) != std::string::npos;
 }
 
@@ -34,7 +38,7 @@ struct PerToken {
 };
 
 void print_header(bool scaling) {
-  std::printf("\n%-28s %-22s %-5s %10s %15s  %-16s %9s %9s%s\n", "model", "shape", "", "ms", "rate",
+  std::printf("\n%-28s %-22s %-5s %10s %17s  %-16s %9s %9s%s\n", "model", "shape", "", "ms", "rate",
               "share", "tokens/s", "peak MB", scaling ? "  over 1 thread" : "");
 }
 
@@ -45,16 +49,18 @@ double seconds(const ModelCase& c, core::KernelSet& kernels, kernels::bench::Clo
 
 /// Seconds per token.
 double print_case(const ModelCase& c, const ModelTable& table, const std::string& precision) {
-  const auto kernels = core::open_device("cpu", precision, table.threads);
+  const bool on_cpu = table.device == "cpu";
+  const auto kernels = core::open_device(table.device, precision, table.threads);
   reset_peak_memory();
   const double time = seconds(c, *kernels, table.clock);
   const std::int64_t peak = peak_memory();
-  const double product = kernels::bench::matrix_product_rate(*kernels, table.clock);
+  const double product = on_cpu ? kernels::bench::matrix_product_rate(*kernels, table.clock)
+                                : table.product_rates.at(precision);
   const double rate = c.flops / time;
-  std::printf("%-28s %-22s %-5s %10.1f %7.1f GFLOP/s  %4.0f %% of product %9.0f %9.0f",
+  std::printf("%-28s %-22s %-5s %10.2f %9.1f GFLOP/s  %4.0f %% of product %9.0f %9.0f",
               c.name.c_str(), c.shape.c_str(), precision.c_str(), time * 1e3, rate * 1e-9,
               100 * rate / product, static_cast<double>(c.tokens) / time,
-              static_cast<double>(peak) * 1e-6);
+              on_cpu ? static_cast<double>(peak) * 1e-6 : 0.0);
   if (table.scaling) {
     const auto one = core::open_device("cpu", precision, 1);
     std::printf(" %14.2f", seconds(c, *one, table.clock) / time);
@@ -70,9 +76,8 @@ int print_models(const ModelTable& table) {
   int rows = 0;
   std::map<std::string, PerToken> per_token;  // by size and precision
   for (const std::string& precision : table.precisions) {
-    for (const ModelCase& c : model_cases()) {
-      if (!is_asked_for(c, table.filter)) continue;
-      if (c.f32_only && precision != "f32") continue;
+    for (const ModelCase& c : table.device == "cpu" ? model_cases() : model_cases_of_gpus()) {
+      if (!is_asked_for(c, table, precision)) continue;
       if (rows++ == 0) print_header(table.scaling);
       const double seconds = print_case(c, table, precision);
       if (c.length >= 1024) per_token[c.size + ", " + precision].add(c.length, seconds);

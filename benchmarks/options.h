@@ -9,11 +9,13 @@
 namespace dnabird::benchmarks {
 
 struct BenchOptions {
+  std::string device = "cpu";
   int threads = 0;  // 0 = all cores
   kernels::bench::Clock clock = kernels::bench::Clock::wall;
   std::string filter;                   // part of "name shape"; empty = all but the long ones
-  std::vector<std::string> precisions;  // f32, bf16; empty = what the processor has
+  std::vector<std::string> precisions;  // f32, bf16; empty = what suits the device
   bool scaling = false;                 // each model also on one thread
+  bool lists = false;                   // only print the lists of blocks
   bool help = false;
 };
 

@@ -28,19 +28,6 @@ double token_pairs(const Attention& a) {
   return pairs * static_cast<double>(a.batch * a.heads / a.lists.heads);
 }
 
-BlockPatternView view(const BlockLists& lists) {
-  return {lists.heads,
-          lists.blocks,
-          lists.block_size,
-          lists.row_begin.data(),
-          lists.key_block.data(),
-          lists.row_multiplicity.data(),
-          lists.column_begin.data(),
-          lists.query_block.data(),
-          lists.column_multiplicity.data(),
-          lists.id};
-}
-
 BlockAttentionArgs forward_args(const Attention& a, const Buffers& b) {
   return {a.batch,       a.tokens, a.heads, a.head_size, 1 / std::sqrt(a.head_size),
           view(a.lists), b.i[0],   b.f[0],  b.f[1],      b.f[2]};
@@ -61,7 +48,6 @@ Operation forward(const Attention& a) {
   const std::int64_t n = a.batch * a.tokens * a.heads * a.head_size;
   op.name = "attention forward";
   op.flops = 4 * token_pairs(a) * static_cast<double>(a.head_size);
-  op.bytes = 16.0 * static_cast<double>(n);
   op.floats = {{3 * n, Use::input, 2},
                {n, Use::output},
                {n / a.head_size, Use::output, 0, Holds::parameters}};
@@ -74,7 +60,6 @@ Operation backward(const Attention& a) {
   const std::int64_t n = a.batch * a.tokens * a.heads * a.head_size;
   op.name = "attention backward";
   op.flops = 10 * token_pairs(a) * static_cast<double>(a.head_size);
-  op.bytes = 32.0 * static_cast<double>(n);
   op.floats = {{3 * n, Use::input, 2},
                {n, Use::saved},
                {n / a.head_size, Use::saved, 0, Holds::parameters},
@@ -106,17 +91,18 @@ void add(std::vector<Case>& cases, const Attention& check, const Attention& time
 
 }  // namespace
 
-std::vector<Case> attention_cases() {
+std::vector<Case> attention_cases(std::int64_t times) {
   std::vector<Case> cases;
   for (const std::int64_t block_size : {16, 32, 64}) {
-    add(cases, dense(1, 300, 32, block_size), dense(32, 300, 32, block_size));
+    add(cases, dense(1, 300, 32, block_size), dense(32 * times, 300, 32, block_size));
   }
-  add(cases, dense(1, 300, 64, 64), dense(32, 300, 64, 64));
+  add(cases, dense(1, 300, 64, 64), dense(32 * times, 300, 64, 64));
   for (const std::int64_t block_size : {16, 32, 64}) {
-    add(cases, sparse(1, 1000, 2, 64, block_size), sparse(1, 4096, 12, 64, block_size));
+    add(cases, sparse(1, 1000, 2, 64, block_size), sparse(times, 4096, 12, 64, block_size));
   }
+  add(cases, sparse(1, 1000, 2, 128, 64), sparse(times, 4096, 6, 128, 64));
   for (const std::int64_t tokens : {1024, 2048, 4096, 8192, 16384}) {
-    add(cases, sparse(1, 1024, 4, 32, 64), sparse(16384 / tokens, tokens, 4, 32, 64));
+    add(cases, sparse(1, 1024, 4, 32, 64), sparse(times * 16384 / tokens, tokens, 4, 32, 64));
   }
   return cases;
 }

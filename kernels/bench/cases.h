@@ -7,8 +7,10 @@
 
 namespace dnabird::kernels::bench {
 
-std::vector<Case> dense_cases();      // linear, layer norm, GELU, dropout, add
-std::vector<Case> attention_cases();  // dense and sparse lists, and a sweep over the length
-std::vector<Case> training_cases();   // embedding, rows, losses, optimizer
+// With `times` the sequences or rows that suit a CPU.
+std::vector<Case> dense_cases(std::int64_t times);  // linear, layer norm, GELU, dropout, add
+/// Dense and sparse lists, and a sweep over the length.
+std::vector<Case> attention_cases(std::int64_t times);
+std::vector<Case> training_cases(std::int64_t times);  // embedding, rows, losses, optimizer
 
 }  // namespace dnabird::kernels::bench

@@ -4,8 +4,15 @@
 #include <chrono>
 #include <ctime>
 #include <limits>
+#include <vector>
 
 namespace dnabird::kernels::bench {
+
+namespace {
+
+constexpr double kWarmUp = 0.03, kGroup = 0.005;  // seconds
+
+}  // namespace
 
 double now(Clock clock) {
   if (clock == Clock::wall) {
@@ -28,6 +35,28 @@ double fastest(const std::function<void()>& call, Clock clock, const Repeats& re
     total += time;
   }
   return least;
+}
+
+double median_of_groups(const std::function<void()>& call, const std::function<void()>& wait,
+                        const Repeats& repeats) {
+  const auto seconds_of = [&](int calls) {
+    const double start = now(Clock::wall);
+    for (int n = 0; n < calls; ++n) call();
+    wait();
+    return now(Clock::wall) - start;
+  };
+  // The clocks of an idle device are low.
+  double one = 0;
+  for (double spent = 0; spent < kWarmUp; spent += one) one = seconds_of(1);
+  const int calls = std::clamp(static_cast<int>(kGroup / one), 1, 1000);
+  std::vector<double> times;
+  for (double total = 0;
+       static_cast<int>(times.size()) < repeats.least || total < repeats.seconds;) {
+    times.push_back(seconds_of(calls));
+    total += times.back();
+  }
+  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
+  return times[times.size() / 2] / calls;
 }
 
 }  // namespace dnabird::kernels::bench

@@ -23,4 +23,9 @@ struct Repeats {
 /// adds.
 double fastest(const std::function<void()>& call, Clock clock, const Repeats& repeats);
 
+/// Seconds of one call that a device works off behind others: the median over groups of calls, each
+/// group so long that its one `wait` for the device does not count. `repeats` counts groups.
+double median_of_groups(const std::function<void()>& call, const std::function<void()>& wait,
+                        const Repeats& repeats);
+
 }  // namespace dnabird::kernels::bench

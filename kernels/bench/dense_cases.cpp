@@ -15,14 +15,11 @@ std::string text(const Layer& l) {
   return std::to_string(l.rows) + " x " + std::to_string(l.in) + " -> " + std::to_string(l.out);
 }
 
-double layer_bytes(const Layer& l) { return 4.0 * (l.rows * (l.in + l.out) + l.in * l.out); }
-
 Operation linear_forward(const Layer& l) {
   return {.name = "linear forward",
           .shape = text(l),
           .bound = Bound::product,
           .flops = 2.0 * l.rows * l.in * l.out,
-          .bytes = layer_bytes(l),
           .floats = {{l.rows * l.in, Use::input, 1},
                      {l.out * l.in, Use::input, 0.1, Holds::parameters},
                      {l.out, Use::input, 1, Holds::parameters},
@@ -37,7 +34,6 @@ Operation linear_backward(const Layer& l) {
           .shape = text(l),
           .bound = Bound::product,
           .flops = 4.0 * l.rows * l.in * l.out,
-          .bytes = 4.0 * (2 * l.rows * (l.in + l.out) + 2 * l.in * l.out),
           .floats = {{l.rows * l.in, Use::input, 1},
                      {l.out * l.in, Use::input, 0.1, Holds::parameters},
                      {l.rows * l.out, Use::input, 1},
@@ -53,7 +49,7 @@ Operation linear_backward(const Layer& l) {
 Operation layer_norm_forward(std::int64_t rows, std::int64_t channels) {
   return {.name = "layer norm forward",
           .shape = std::to_string(rows) + " x " + std::to_string(channels),
-          .bytes = 8.0 * rows * channels,
+          .traffic = {2.0 * rows * channels},
           .floats = {{rows * channels, Use::input, 2},
                      {channels, Use::input, 1, Holds::parameters},
                      {channels, Use::input, 1, Holds::parameters},
@@ -69,7 +65,7 @@ Operation layer_norm_forward(std::int64_t rows, std::int64_t channels) {
 Operation layer_norm_backward(std::int64_t rows, std::int64_t channels) {
   return {.name = "layer norm backward",
           .shape = std::to_string(rows) + " x " + std::to_string(channels),
-          .bytes = 12.0 * rows * channels,
+          .traffic = {3.0 * rows * channels},
           .floats = {{rows * channels, Use::input, 2},
                      {channels, Use::input, 1, Holds::parameters},
                      {rows, Use::saved, 0, Holds::parameters},
@@ -92,7 +88,7 @@ Operation layer_norm_backward(std::int64_t rows, std::int64_t channels) {
 Operation gelu_forward(Gelu kind, std::int64_t n) {
   return {.name = kind == Gelu::tanh ? "gelu forward (tanh)" : "gelu forward (erf)",
           .shape = std::to_string(n),
-          .bytes = 8.0 * n,
+          .traffic = {2.0 * n},
           .floats = {{n, Use::input, 6}, {n, Use::output}},
           .run = [=](const Buffers& b) { b.kernels.gelu_forward(kind, n, b.f[0], b.f[1]); }};
 }
@@ -101,7 +97,7 @@ Operation gelu_backward(Gelu kind, std::int64_t n) {
   return {
       .name = kind == Gelu::tanh ? "gelu backward (tanh)" : "gelu backward (erf)",
       .shape = std::to_string(n),
-      .bytes = 12.0 * n,
+      .traffic = {3.0 * n},
       .floats = {{n, Use::input, 6}, {n, Use::input, 1}, {n, Use::output}},
       .run = [=](const Buffers& b) { b.kernels.gelu_backward(kind, n, b.f[0], b.f[1], b.f[2]); }};
 }
@@ -109,7 +105,7 @@ Operation gelu_backward(Gelu kind, std::int64_t n) {
 Operation dropout(std::int64_t n) {
   return {.name = "dropout",
           .shape = std::to_string(n),
-          .bytes = 8.0 * n,
+          .traffic = {2.0 * n},
           .floats = {{n, Use::input, 1}, {n, Use::output}},
           .run = [=](const Buffers& b) {
             b.kernels.dropout_forward({n, 0.1, 7, 3, b.f[0], b.f[1]});
@@ -119,16 +115,21 @@ Operation dropout(std::int64_t n) {
 Operation add(std::int64_t n) {
   return {.name = "add",
           .shape = std::to_string(n),
-          .bytes = 12.0 * n,
+          .traffic = {3.0 * n},
           .floats = {{n, Use::input, 1}, {n, Use::input, 1}, {n, Use::output}},
           .run = [=](const Buffers& b) { b.kernels.add(n, b.f[0], b.f[1], b.f[2]); }};
 }
 
 }  // namespace
 
-Operation matrix_product() { return linear_forward({1536, 1536, 1536}); }
+Operation matrix_product(const KernelSet& kernels) {
+  if (is_asynchronous(kernels)) return linear_forward({8192, 8192, 8192});
+  return linear_forward({1536, 1536, 1536});
+}
 
-std::vector<Case> dense_cases() {
+Operation large_addition() { return add(std::int64_t{1} << 26); }
+
+std::vector<Case> dense_cases(std::int64_t times) {
   std::vector<Case> cases;
   for (const Layer& l : {Layer{9600, 128, 128},
                          {9600, 128, 384},
@@ -138,24 +139,26 @@ std::vector<Case> dense_cases() {
                          {4096, 768, 3072},
                          {4096, 3072, 768},
                          {64, 128, 512}}) {
-    const Layer small{l.rows / 16, l.in, l.out};
-    cases.push_back({linear_forward(small), linear_forward(l)});
-    cases.push_back({linear_backward(small), linear_backward(l)});
+    const Layer small{l.rows / 16, l.in, l.out}, large{l.rows * times, l.in, l.out};
+    cases.push_back({linear_forward(small), linear_forward(large)});
+    cases.push_back({linear_backward(small), linear_backward(large)});
   }
   // The last of each size does not fit a cache: what training reads and writes.
-  for (const auto& [rows, channels] : {std::pair{9600, 128}, {4096, 768}, {65536, 768}}) {
-    const std::int64_t few = std::min(rows, 4096);
+  for (const auto& [rows, channels] :
+       {std::pair{9600 * times, 128}, {4096 * times, 768}, {std::int64_t{65536}, 768}}) {
+    const std::int64_t few = std::min<std::int64_t>(rows, 4096);
     cases.push_back({layer_norm_forward(few, channels), layer_norm_forward(rows, channels)});
     cases.push_back({layer_norm_backward(few, channels), layer_norm_backward(rows, channels)});
   }
-  for (const std::int64_t n : {9600 * 512, 4096 * 3072, 16384 * 3072}) {
-    const std::int64_t small = n / 64;
+  for (const std::int64_t n :
+       {9600 * 512 * times, 4096 * 3072 * times, std::int64_t{16384 * 3072}}) {
+    const std::int64_t small = std::min<std::int64_t>(n / 64, 16384 * 48);
     for (const Gelu kind : {Gelu::tanh, Gelu::erf}) {
       cases.push_back({gelu_forward(kind, small), gelu_forward(kind, n)});
       cases.push_back({gelu_backward(kind, small), gelu_backward(kind, n)});
     }
   }
-  for (const std::int64_t n : {9600 * 128, 4096 * 768, 65536 * 768}) {
+  for (const std::int64_t n : {9600 * 128 * times, 4096 * 768 * times, std::int64_t{65536 * 768}}) {
     const std::int64_t small = std::min<std::int64_t>(n, 4096 * 768);
     cases.push_back({dropout(small), dropout(n)});
     cases.push_back({add(small), add(n)});

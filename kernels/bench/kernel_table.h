@@ -10,7 +10,8 @@ namespace dnabird::kernels::bench {
 struct KernelTable {
   KernelSet& tested;
   KernelSet& reference;  // in double
-  double tile_rate;      // FLOP/s
+  double product_rate;   // FLOP/s of a large matrix product; 0: timed again just before each case
+  double tile_rate;      // FLOP/s of tiles in the first cache; 0: that is no limit here
   double memory_rate;    // bytes per second
   Clock clock;
   std::string filter;  // part of "op shape"
@@ -21,8 +22,7 @@ struct TableResult {
   int failed = 0;  // further from the reference than the precision allows
 };
 
-/// Prints a line for each kernel that passes the filter. The share of the matrix product's rate is
-/// of a product timed just before.
+/// Prints a line for each kernel that passes the filter, on a GPU with eight times the sequences.
 TableResult print_kernels(const KernelTable& table);
 
 }  // namespace dnabird::kernels::bench

@@ -15,7 +15,9 @@ namespace {
 /// Values of array number `stream`: floats, so that every precision gets the same numbers.
 std::vector<float> values_of(const FloatArray& array, std::uint64_t stream) {
   std::vector<float> values(array.n);
-  for (std::int64_t i = 0; array.scale > 0 && i < array.n; ++i) {
+  if (array.scale == 0) return values;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t i = 0; i < array.n; ++i) {
     const double unit = philox_word(1, stream, i) / 4294967296.0;
     values[i] = static_cast<float>((2 * unit - 1) * array.scale);
   }
@@ -25,6 +27,7 @@ std::vector<float> values_of(const FloatArray& array, std::uint64_t stream) {
 template <class To, class From>
 void put(KernelSet& kernels, const std::vector<From>& values, void* to) {
   std::vector<To> converted(values.size());
+#pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < values.size(); ++i) {
     if constexpr (std::is_same_v<To, Bf16>) {
       assign(converted[i], values[i]);
@@ -98,10 +101,8 @@ class Session {
     }
   }
 
-  void run() {
-    op_.run(buffers_);
-    buffers_.kernels.synchronize();
-  }
+  void call() { op_.run(buffers_); }
+  void wait() { buffers_.kernels.synchronize(); }
   std::vector<double> array(std::size_t n) {
     KernelSet& kernels = buffers_.kernels;
     const FloatArray& array = op_.floats[n];
@@ -140,8 +141,8 @@ double largest_difference(const std::vector<double>& actual, const std::vector<d
 
 double relative_error(const Operation& op, KernelSet& device, KernelSet& reference) {
   Session on_device(op, device), on_reference(op, reference);
-  on_device.run();
-  on_reference.run();
+  on_device.call();
+  on_reference.call();
   double worst = 0;
   for (std::size_t n = 0; n < op.floats.size(); ++n) {
     if (op.floats[n].use != Use::output) continue;
@@ -150,9 +151,20 @@ double relative_error(const Operation& op, KernelSet& device, KernelSet& referen
   return worst;
 }
 
+bool is_asynchronous(const KernelSet& kernels) { return kernels.name().starts_with("cuda"); }
+
 double seconds(const Operation& op, KernelSet& device, Clock clock) {
   Session session(op, device);
-  return fastest([&session] { session.run(); }, clock, {5, 0.2});
+  if (is_asynchronous(device)) {
+    return median_of_groups([&session] { session.call(); }, [&session] { session.wait(); },
+                            {5, 0.1});
+  }
+  return fastest([&session] { session.call(); }, clock, {5, 0.2});
+}
+
+double bytes_of(const Traffic& traffic, const KernelSet& kernels) {
+  return traffic.activations * static_cast<double>(size_of(kernels.dtype())) +
+         traffic.parameters * static_cast<double>(size_of(kernels.parameter_dtype()));
 }
 
 }  // namespace dnabird::kernels::bench

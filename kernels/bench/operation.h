@@ -34,11 +34,17 @@ struct Buffers {
 /// What an op cannot be faster than: large products, products of tiles in the first cache, memory.
 enum class Bound { product, tiles, memory };
 
+/// Elements read and written, each array once.
+struct Traffic {
+  double activations = 0, parameters = 0;
+};
+
 struct Operation {
   std::string name, shape;
   Bound bound = Bound::memory;
-  double flops = 0;  // of matrix products; 0 if bound by memory
-  double bytes = 0;  // read and written, each array once
+  double flops = 0;      // of matrix products; 0 if bound by memory
+  Traffic traffic = {};  // if bound by memory
+  bool in_f32 = false;   // knows no other precision: losses, the optimizer
   std::vector<FloatArray> floats = {};
   std::vector<std::vector<std::int32_t>> ints = {};
   std::function<void(const Buffers&)> run = {};
@@ -54,7 +60,13 @@ struct Case {
 /// double on the same floats; the worst output counts. NaN and infinity count as infinitely far.
 double relative_error(const Operation& op, KernelSet& device, KernelSet& reference);
 
-/// Seconds of one run: the fastest of at least five, and of at least 0.2 s.
+/// Whether the kernel set's calls return before their work is done, on a processor of its own.
+bool is_asynchronous(const KernelSet& kernels);
+
+/// Seconds of one run. On the CPU the fastest of at least five, and of at least 0.2 s; elsewhere
+/// median_of_groups, of at least 0.1 s.
 double seconds(const Operation& op, KernelSet& device, Clock clock);
+
+double bytes_of(const Traffic& traffic, const KernelSet& kernels);
 
 }  // namespace dnabird::kernels::bench

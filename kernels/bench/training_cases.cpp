@@ -27,10 +27,10 @@ Operation embedding_forward(const Embedding& e) {
   const std::int64_t n = e.batch * e.tokens;
   return {.name = "embedding forward",
           .shape = text(e),
-          .bytes = 8.0 * n * e.channels,
-          .floats = {{e.vocabulary * e.channels, Use::input, 1},
-                     {e.tokens * e.channels, Use::input, 1},
-                     {e.channels, Use::input, 1},
+          .traffic = {1.0 * n * e.channels, 1.0 * n * e.channels},
+          .floats = {{e.vocabulary * e.channels, Use::input, 1, Holds::parameters},
+                     {e.tokens * e.channels, Use::input, 1, Holds::parameters},
+                     {e.channels, Use::input, 1, Holds::parameters},
                      {n * e.channels, Use::output}},
           .ints = {random_ids(n, e.vocabulary)},
           .run = [e](const Buffers& b) {
@@ -43,11 +43,11 @@ Operation embedding_backward(const Embedding& e) {
   const std::int64_t n = e.batch * e.tokens;
   return {.name = "embedding backward",
           .shape = text(e),
-          .bytes = 4.0 * n * e.channels,
+          .traffic = {1.0 * n * e.channels},
           .floats = {{n * e.channels, Use::input, 1},
-                     {e.vocabulary * e.channels, Use::output},
-                     {e.tokens * e.channels, Use::output},
-                     {e.channels, Use::output}},
+                     {e.vocabulary * e.channels, Use::output, 0, Holds::parameters},
+                     {e.tokens * e.channels, Use::output, 0, Holds::parameters},
+                     {e.channels, Use::output, 0, Holds::parameters}},
           .ints = {random_ids(n, e.vocabulary),
                    std::vector<std::int32_t>(e.batch, static_cast<std::int32_t>(e.tokens))},
           .run = [e](const Buffers& b) {
@@ -59,8 +59,9 @@ Operation embedding_backward(const Embedding& e) {
 Operation gather(std::int64_t rows, std::int64_t channels) {
   return {.name = "gather rows",
           .shape = std::to_string(rows) + " x " + std::to_string(channels),
-          .bytes = 8.0 * rows * channels,
-          .floats = {{2 * rows * channels, Use::input, 1}, {rows * channels, Use::output}},
+          .traffic = {1.0 * rows * channels, 1.0 * rows * channels},
+          .floats = {{2 * rows * channels, Use::input, 1},
+                     {rows * channels, Use::output, 0, Holds::parameters}},
           .ints = {random_ids(rows, 2 * rows)},
           .run = [=](const Buffers& b) {
             b.kernels.gather_rows(rows, channels, b.i[0], b.f[0], b.f[1]);
@@ -70,8 +71,9 @@ Operation gather(std::int64_t rows, std::int64_t channels) {
 Operation scatter(std::int64_t rows, std::int64_t channels) {
   return {.name = "scatter rows",
           .shape = std::to_string(rows) + " x " + std::to_string(channels),
-          .bytes = 12.0 * rows * channels,
-          .floats = {{rows * channels, Use::input, 1}, {2 * rows * channels, Use::output}},
+          .traffic = {2.0 * rows * channels, 1.0 * rows * channels},
+          .floats = {{rows * channels, Use::input, 1, Holds::parameters},
+                     {2 * rows * channels, Use::output}},
           .ints = {random_ids(rows, 2 * rows)},
           .run = [=](const Buffers& b) {
             b.kernels.scatter_add_rows(rows, channels, b.i[0], b.f[0], b.f[1]);
@@ -82,9 +84,9 @@ Operation mean_rows(const Embedding& e) {
   return {.name = "mean of rows",
           .shape = std::to_string(e.batch) + " x " + std::to_string(e.tokens) + " x " +
                    std::to_string(e.channels),
-          .bytes = 4.0 * e.batch * e.tokens * e.channels,
+          .traffic = {1.0 * e.batch * e.tokens * e.channels},
           .floats = {{e.batch * e.tokens * e.channels, Use::input, 1},
-                     {e.batch * e.channels, Use::output}},
+                     {e.batch * e.channels, Use::output, 0, Holds::parameters}},
           .ints = {std::vector<std::int32_t>(e.batch, 1),
                    std::vector<std::int32_t>(e.batch, static_cast<std::int32_t>(e.tokens))},
           .run = [e](const Buffers& b) {
@@ -96,7 +98,8 @@ Operation cross_entropy(std::int64_t rows, std::int64_t classes) {
   return {
       .name = "cross-entropy, both ways",
       .shape = std::to_string(rows) + " x " + std::to_string(classes),
-      .bytes = 12.0 * rows * classes,
+      .traffic = {3.0 * rows * classes},
+      .in_f32 = true,
       .floats = {{rows * classes, Use::input, 5},
                  {rows, Use::output},
                  {rows, Use::output},
@@ -116,7 +119,8 @@ Operation element_loss(const std::string& name, ForwardLoss forward, BackwardLos
   constexpr std::int64_t kRows = 1024, kTargets = 919;
   return {.name = name + ", both ways",
           .shape = std::to_string(kRows) + " x " + std::to_string(kTargets),
-          .bytes = 24.0 * kRows * kTargets,
+          .traffic = {6.0 * kRows * kTargets},
+          .in_f32 = true,
           .floats = {{kRows * kTargets, Use::input, 5},
                      {kRows * kTargets, Use::input, 1},
                      {kRows * kTargets, Use::output},
@@ -131,7 +135,8 @@ Operation adamw(std::int64_t n) {
   return {
       .name = "AdamW",
       .shape = std::to_string(n),
-      .bytes = 28.0 * n,
+      .traffic = {7.0 * n},
+      .in_f32 = true,
       .floats = {{n, Use::input, 1}, {n, Use::output, 1}, {n, Use::output}, {n, Use::output}},
       .run = [=](const Buffers& b) {
         b.kernels.adamw({n, 3, 1e-3, 0.9, 0.999, 1e-8, 0.01, 0.7, b.f[0], b.f[1], b.f[2], b.f[3]});
@@ -140,18 +145,19 @@ Operation adamw(std::int64_t n) {
 
 }  // namespace
 
-std::vector<Case> training_cases() {
+std::vector<Case> training_cases(std::int64_t times) {
   std::vector<Case> cases;
   const auto both = [&cases](const Operation& op) { cases.push_back({op, op}); };
   for (const Embedding& e : {Embedding{32, 300, 128, 69}, {1, 4096, 768, 4101}}) {
-    both(embedding_forward(e));
-    both(embedding_backward(e));
-    both(mean_rows(e));
+    const Embedding large{e.batch * times, e.tokens, e.channels, e.vocabulary};
+    cases.push_back({embedding_forward(e), embedding_forward(large)});
+    cases.push_back({embedding_backward(e), embedding_backward(large)});
+    cases.push_back({mean_rows(e), mean_rows(large)});
   }
-  both(gather(1440, 128));
-  both(scatter(1440, 128));
-  both(cross_entropy(1440, 69));
-  both(cross_entropy(640, 4101));
+  cases.push_back({gather(1440, 128), gather(1440 * times, 128)});
+  cases.push_back({scatter(1440, 128), scatter(1440 * times, 128)});
+  cases.push_back({cross_entropy(1440, 69), cross_entropy(1440 * times, 69)});
+  cases.push_back({cross_entropy(640, 4101), cross_entropy(640 * times, 4101)});
   both(element_loss("binary cross-entropy", &KernelSet::binary_cross_entropy_forward,
                     &KernelSet::binary_cross_entropy_backward));
   both(element_loss("squared error", &KernelSet::squared_error_forward,
