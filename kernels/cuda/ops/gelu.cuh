@@ -1,6 +1,8 @@
 // The Gaussian error linear unit and its slope, of a float in device code.
 #pragma once
 
+#include <cuda_runtime.h>
+
 #include "kernels/kernel_set.h"
 
 namespace dnabird::kernels::cuda {
