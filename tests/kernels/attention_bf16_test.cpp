@@ -67,7 +67,7 @@ TEST_P(AttentionInBf16, HeadsAndLengthsOfEveryKind) {
 }
 
 TEST_P(AttentionInBf16, OneBlock) {
-  for (const std::int64_t tokens : {1, 17, 64}) {
+  for (const std::int64_t tokens : {17, 63, 64}) {
     compare({3, tokens, 1, 64}, dense_lists(1, 64), {static_cast<std::int32_t>(tokens), 1, 0});
   }
 }
