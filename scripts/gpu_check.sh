@@ -178,7 +178,7 @@ step() {
   if [ "$left" -lt "$limit" ]; then limit=$left; fi
   printf '\n== %s\n' "$name" >>"$log"
   if [ "$limit" -lt 3 ]; then
-    code=124
+    code=124 limit=0
   else
     timeout -k 5 "$limit" bash -c '"$@"' step "$@" >"$scratch/output" 2>&1
     code=$?
@@ -191,7 +191,7 @@ step() {
   fi
   result=$(grep -v '^ *$' "$scratch/output" 2>/dev/null | tail -n 1 | tr -d '|\r' | cut -c -200)
   case $code in
-    0) result="passed: $result" ;;
+    0) result="passed${result:+: $result}" ;;
     124 | 137) result="FAILED: stopped after $limit s" ;;
     *) result="FAILED ($code): $result" ;;
   esac
