@@ -202,9 +202,9 @@ __device__ __forceinline__ void store_norm_sums(const NormGradSums<kPackSize<T>,
 /// Thread blocks whose registers fit a multiprocessor: as many as rows of this length leave room
 /// for.
 template <class T, int kPacks>
-inline constexpr int kNormGradBlocks = sizeof(T) == 2 || kPacks < 6 ? 4
-                                       : kPacks == 6                ? 3
-                                                                    : 2;
+inline constexpr int kNormGradBlocks = (kPackSize<T> * kPacks > 24)    ? 2
+                                       : sizeof(T) == 4 && kPacks == 6 ? 3
+                                                                       : 4;
 
 template <class T, int kWarps, int kPacks>
 __global__ void __launch_bounds__(kNormThreads, kNormGradBlocks<T, kPacks>)
