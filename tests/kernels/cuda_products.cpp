@@ -95,6 +95,7 @@ int try_product(CublasLt& products, MemoryPool& pool, LinearProduct p, const std
     }
     std::printf("%s %lld rows: %s%s\n", name.c_str(), static_cast<long long>(rows),
                 taken ? "cuBLASLt" : "REFUSED", same ? "" : ", OTHER BYTES THAN IN MORE ROWS");
+    if (!taken || !same) std::printf("%s", products.describe(p).c_str());
     // Sums over an odd number of rows are the library's to refuse: the own kernel takes them.
     const bool may_refuse = p.part == LinearPart::dw && rows % 8 != 0;
     failures += (!taken && !may_refuse) || !same;

@@ -25,10 +25,13 @@ struct AdamWOp {
     load_elements(value + i, w);
 #pragma unroll
     for (int j = 0; j < kWidth; ++j) {
-      g[j] *= gradient_scale;
-      m[j] = m[j] * beta1 + g[j] * rest1;
-      v[j] = v[j] * beta2 + g[j] * g[j] * rest2;
-      w[j] -= m[j] * step_size / (sqrtf(v[j]) * second_correction + epsilon) + w[j] * decay;
+      // What is fused is said, for both widths alike.
+      g[j] = __fmul_rn(g[j], gradient_scale);
+      m[j] = __fmaf_rn(m[j], beta1, __fmul_rn(g[j], rest1));
+      v[j] = __fmaf_rn(v[j], beta2, __fmul_rn(__fmul_rn(g[j], g[j]), rest2));
+      const float change = __fdiv_rn(__fmul_rn(m[j], step_size),
+                                     __fmaf_rn(__fsqrt_rn(v[j]), second_correction, epsilon));
+      w[j] = __fsub_rn(w[j], __fmaf_rn(w[j], decay, change));
     }
     store_elements(first_moment + i, m);
     store_elements(second_moment + i, v);

@@ -98,12 +98,12 @@ void set(const CublasLtLibrary& library, cublasLtMatmulPreference_t preference,
         "preference among algorithms");
 }
 
-Owned<cublasLtMatmulPreference_t> make_preference(const CublasLtLibrary& library, bool may_split) {
+Owned<cublasLtMatmulPreference_t> make_preference(const CublasLtLibrary& library, bool may_split,
+                                                  std::size_t workspace) {
   cublasLtMatmulPreference_t preference = nullptr;
   check(library, library.preference_create(&preference), "preference among algorithms");
   Owned<cublasLtMatmulPreference_t> owned(preference, library.preference_destroy);
-  set(library, preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-      std::uint64_t{may_split ? kWorkspaceBytes : 0});
+  set(library, preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{workspace});
   // Never in place, where the order of the parts is not in the documentation.
   const std::uint32_t schemes =
       may_split ? CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE : CUBLASLT_REDUCTION_SCHEME_NONE;
@@ -149,6 +149,30 @@ class CublasLt::Plan {
     return true;
   }
 
+  /// A line for each algorithm that the library would take, and what speaks for it.
+  std::string describe() const {
+    std::string text;
+    for (const std::size_t workspace : {std::size_t{0}, kWorkspaceBytes}) {
+      for (const cublasLtMatmulHeuristicResult_t& result : candidates(workspace)) {
+        const auto number = [&](cublasLtMatmulAlgoConfigAttributes_t attribute) {
+          return std::to_string(property(result.algo, attribute, std::int32_t{-1}));
+        };
+        text += "algorithm " + number(CUBLASLT_ALGO_CONFIG_ID) + ", tile " +
+                number(CUBLASLT_ALGO_CONFIG_TILE_ID) + ", stages " +
+                number(CUBLASLT_ALGO_CONFIG_STAGES_ID) + ", parts " +
+                number(CUBLASLT_ALGO_CONFIG_SPLITK_NUM) + ", reduction " +
+                number(CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME) + ", workspace " +
+                std::to_string(result.workspaceSize) + " of " + std::to_string(workspace) +
+                ", takes";
+        for (const std::int64_t rows : {8192, 4097, 1024, 64, 1}) {
+          if (takes(result.algo, rows, workspace)) text += " " + std::to_string(rows);
+        }
+        text += " rows\n";
+      }
+    }
+    return text;
+  }
+
  private:
   bool sums_over_rows() const { return product_.part == LinearPart::dw; }
 
@@ -165,8 +189,8 @@ class CublasLt::Plan {
           "number of rows");
   }
 
-  std::vector<cublasLtMatmulHeuristicResult_t> candidates() const {
-    const auto preference = make_preference(library_, sums_over_rows());
+  std::vector<cublasLtMatmulHeuristicResult_t> candidates(std::size_t workspace) const {
+    const auto preference = make_preference(library_, sums_over_rows(), workspace);
     // Only read as an address, for its alignment.
     void* const aligned = reinterpret_cast<void*>(kProductAlignment);
     set_arrays(library_, desc_.get(), product_, aligned, aligned);
@@ -191,8 +215,7 @@ class CublasLt::Plan {
   }
   bool splits_sums(const cublasLtMatmulHeuristicResult_t& result) const {
     constexpr std::uint32_t kNone = CUBLASLT_REDUCTION_SCHEME_NONE, kAny = kNone + 1;
-    return result.workspaceSize > 0 ||
-           property(result.algo, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, std::int32_t{2}) > 1 ||
+    return property(result.algo, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, std::int32_t{2}) > 1 ||
            property(result.algo, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, kAny) != kNone;
   }
   /// Whether it takes that number of rows in no more than `workspace`.
@@ -205,21 +228,26 @@ class CublasLt::Plan {
            result.workspaceSize <= workspace;
   }
 
-  bool takes_all_rows(const cublasLtMatmulAlgo_t& algorithm) const {
-    const std::size_t workspace = sums_over_rows() ? kWorkspaceBytes : 0;
+  bool takes_all_rows(const cublasLtMatmulAlgo_t& algorithm, std::size_t workspace) const {
     const std::vector<std::int64_t> rows = rows_to_choose_for(product_);
     return std::all_of(rows.begin(), rows.end(),
                        [&](std::int64_t number) { return takes(algorithm, number, workspace); });
   }
 
-  /// The first, that is the fastest as the library estimates, that keeps what this class promises.
+  bool keeps_promise(const cublasLtMatmulHeuristicResult_t& result, std::size_t workspace) const {
+    return result.state == CUBLAS_STATUS_SUCCESS && (sums_over_rows() || !splits_sums(result)) &&
+           takes_all_rows(result.algo, workspace);
+  }
+
+  /// The first, that is the fastest as the library estimates, that keeps what this class promises;
+  /// for y and dx one without a workspace, which it cannot split sums in, before others.
   void choose() {
-    for (const cublasLtMatmulHeuristicResult_t& result : candidates()) {
-      if (result.state != CUBLAS_STATUS_SUCCESS) continue;
-      if (!sums_over_rows() && splits_sums(result)) continue;
-      if (!takes_all_rows(result.algo)) continue;
-      algorithm_ = result.algo;
-      return;
+    for (const std::size_t workspace : {sums_over_rows() ? kWorkspaceBytes : 0, kWorkspaceBytes}) {
+      for (const cublasLtMatmulHeuristicResult_t& result : candidates(workspace)) {
+        if (!keeps_promise(result, workspace)) continue;
+        algorithm_ = result.algo;
+        return;
+      }
     }
   }
 
@@ -248,6 +276,10 @@ const CublasLt::Plan& CublasLt::plan_for(const LinearProduct& product) {
   std::unique_ptr<Plan>& plan = plans_[product];
   if (!plan) plan = std::make_unique<Plan>(*library_, handle_, product);
   return *plan;
+}
+
+std::string CublasLt::describe(const LinearProduct& product) {
+  return plan_for(product).describe();
 }
 
 bool CublasLt::multiply(cudaStream_t stream, const LinearProduct& product,
