@@ -31,7 +31,7 @@ struct SoftmaxRows {
   }
 
   /// Scores (16 x kKeys) become probabilities relative to the new top; out and sum are brought to
-  /// it. `c` is scale * log2(e), `bias` log2 of the multiplicity.
+  /// it. `c` is positive, scale * log2(e) or 1, `bias` log2 of the multiplicity or 0.
   template <int kKeys>
   DNABIRD_DEVICE void take_scores(F32 (&s)[kKeys / 8][4], float c, float bias, F32 (&shrink)[2]) {
     DNABIRD_UNROLL
@@ -80,6 +80,33 @@ DNABIRD_DEVICE void mask_keys(Warp& warp, std::int32_t valid,
       s[n][e] = Warp::select(beyond, typename Warp::F32(-__builtin_inff()), s[n][e]);
     }
   }
+}
+
+/// What scores are multiplied with, and what is added to that, before exp2.
+struct ScoreScale {
+  float factor, addend;
+};
+
+/// The scale of an item for scores s (16 tokens x kColumns tokens of the item's block from
+/// `first`). Where granules have multiplicities of their own, s takes the factor and these at once.
+template <int kColumns, class Warp>
+DNABIRD_DEVICE ScoreScale scale_of_item(Warp& warp, const AttentionView& a, std::int32_t index,
+                                        std::uint32_t first,
+                                        typename Warp::F32 (&s)[kColumns / 8][4]) {
+  const float c = a.scale * kLog2E;
+  if (a.schedule.granules == nullptr) return {c, a.schedule.items[index].log2_multiplicity};
+  const GranuleBias& row =
+      a.schedule.granules[std::int64_t{index} * kGranules + static_cast<int>(warp.index())];
+  const float* bias = row.log2_multiplicity + first / kGranule;
+  DNABIRD_UNROLL
+  for (int n = 0; n < kColumns / 8; ++n) {
+    DNABIRD_UNROLL
+    for (int e = 0; e < 4; ++e) {
+      using F32 = typename Warp::F32;
+      s[n][e] = Warp::fma(s[n][e], F32(c), F32(bias[n / 2]));
+    }
+  }
+  return {1.0F, 0.0F};
 }
 
 /// The rows of one part of qkv or of an array like out that block `block` has, those from `valid`
@@ -166,14 +193,15 @@ struct ForwardUnit {
     cta.commit_copies();
   }
 
-  DNABIRD_DEVICE static void take_pair(Warp& warp, State& state, std::uint32_t stage, float c,
-                                       const Item& item, std::int32_t valid) {
+  DNABIRD_DEVICE static void take_pair(Warp& warp, State& state, const AttentionView& a,
+                                       std::uint32_t stage, std::int32_t item, std::int32_t valid) {
     F32 s[kBlock / 8][4];
     set_zero(s);
     multiply_by_rows<T, kBlock>(warp, state.q, stage, 0, s);
     if (valid < kBlock) mask_keys<kBlock>(warp, valid, s);
+    const ScoreScale scale = scale_of_item<kBlock>(warp, a, item, 0, s);
     F32 shrink[2];
-    state.rows.template take_scores<kBlock>(s, c, item.log2_multiplicity, shrink);
+    state.rows.template take_scores<kBlock>(s, scale.factor, scale.addend, shrink);
     state.rows.shrink_out(shrink);
     U32 p[kBlock / 16][4];
     to_a_fragments<kBlock, Warp>(s, p);
@@ -189,7 +217,6 @@ struct ForwardUnit {
     if (queries == 0 && unit.slot >= 0) return;
     const std::int32_t end = queries == 0 ? unit.begin : used_end(a, unit, length);
     const std::uint32_t shared = cta.shared_address();
-    const float c = a.scale * kLog2E;
     typename Cta::template PerWarp<State> states;
 
     // Q passes through the stage that the second pair needs only later.
@@ -222,9 +249,8 @@ struct ForwardUnit {
         cta.template wait_for_copies<0>();
       }
       cta.barrier();
-      const Item item = a.schedule.items[i];
-      const std::int32_t valid = valid_rows(length, item.block, kBlock);
-      cta.each_warp([&](Warp& warp) { take_pair(warp, states[warp], stage, c, item, valid); });
+      const std::int32_t valid = valid_rows(length, a.schedule.items[i].block, kBlock);
+      cta.each_warp([&](Warp& warp) { take_pair(warp, states[warp], a, stage, i, valid); });
       cta.barrier();
     }
     cta.each_warp([&](Warp& warp) {

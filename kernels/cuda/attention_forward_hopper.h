@@ -45,8 +45,9 @@ struct UnitWork {
     w.pairs = w.rows == 0 ? 0 : used_end(a, w.unit, w.length) - w.unit.begin;
     return w;
   }
-  DNABIRD_HD Item item(const AttentionView& a, std::int32_t pair) const {
-    return a.schedule.items[unit.begin + pair];
+  DNABIRD_HD std::int32_t item(std::int32_t pair) const { return unit.begin + pair; }
+  DNABIRD_HD std::int32_t block(const AttentionView& a, std::int32_t pair) const {
+    return a.schedule.items[item(pair)].block;
   }
 };
 
@@ -80,7 +81,7 @@ struct HopperForward {
         Ring<T>::load_boxes(cta, layout.query(), layout.query_full(), maps.qkv,
                             box_of_qkv(a, work.at.place, Part::query, work.unit.block));
       } else {
-        const std::int32_t pair = next / 2, block = work.item(a, pair).block;
+        const std::int32_t pair = next / 2, block = work.block(a, pair);
         const bool key = next % 2 == 0;
         const Ring<T> ring = key ? layout.keys() : layout.values();
         const BoxPlace box = box_of_qkv(a, work.at.place, key ? Part::key : Part::value, block);
@@ -118,11 +119,10 @@ struct HopperForward {
                                          F32 (&shrink)[2]) {
     Layout{cta.shared_address()}.keys().release(cta, warp, pair);
     warp.keep(state.s);
-    const Item item = work.item(a, pair);
-    const std::int32_t valid = valid_rows(work.length, item.block, kBlock);
+    const std::int32_t valid = valid_rows(work.length, work.block(a, pair), kBlock);
     if (valid < kBlock) mask_keys<kBlock>(warp, valid, state.s);
-    state.rows.template take_scores<kBlock>(state.s, a.scale * kLog2E, item.log2_multiplicity,
-                                            shrink);
+    const ScoreScale scale = scale_of_item<kBlock>(warp, a, work.item(pair), 0, state.s);
+    state.rows.template take_scores<kBlock>(state.s, scale.factor, scale.addend, shrink);
   }
 
   // The first pair stands apart: with a branch around what is in flight, ptxas would let nothing
@@ -181,7 +181,7 @@ struct HopperForward {
       }
       const std::int32_t last = work.pairs - 1;
       layout.values().wait(cta, last);
-      const std::int32_t valid = valid_rows(work.length, work.item(a, last).block, kBlock);
+      const std::int32_t valid = valid_rows(work.length, work.block(a, last), kBlock);
       if (valid < kBlock) {
         cta.each_warp([&](Warp& warp) { clear_rows<T>(warp, layout.values().tile(last), valid); });
         cta.share_writes();

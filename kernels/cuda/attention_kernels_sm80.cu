@@ -39,7 +39,9 @@ __global__ void __launch_bounds__(128, kHead == 128  ? 2
 }
 
 template <int kHead>
-__global__ void __launch_bounds__(128, kHead == 128 ? 2 : 3)
+__global__ void __launch_bounds__(128, kHead == 128  ? 2
+                                       : kHead == 64 ? 3
+                                                     : 4)
     attention_query_gradient_mma(const __grid_constant__ AttentionView a) {
   extern __shared__ __align__(1024) unsigned char shared[];
   Cta cta(shared);

@@ -59,6 +59,11 @@ struct KeyGradientUnit {
     U32 k[kHead / 16][4], v[kHead / 16][4];
     F32 dk[kHead / 8][4], dv[kHead / 8][4];
   };
+  /// kQueries of an item's block, from `first`.
+  struct Queries {
+    std::int32_t item;
+    std::uint32_t first;
+  };
 
   DNABIRD_DEVICE static void begin(Cta& cta, const AttentionView& a, const HeadPlace& place,
                                    const WorkUnit& unit, std::int32_t keys,
@@ -100,13 +105,15 @@ struct KeyGradientUnit {
     cta.commit_copies();
   }
 
-  DNABIRD_DEVICE static void take_queries(Warp& warp, State& state, std::uint32_t tiles,
-                                          std::uint32_t statistics, std::uint32_t first, float c,
-                                          float bias) {
+  DNABIRD_DEVICE static void take_queries(Warp& warp, State& state, const AttentionView& a,
+                                          std::uint32_t tiles, std::uint32_t statistics,
+                                          const Queries& queries) {
+    const std::uint32_t first = queries.first;
     F32 s[kQueries / 8][4], ds[kQueries / 8][4];
     U32 fragments[kQueries / 16][4];
     set_zero(s);
     multiply_by_rows<T, kQueries>(warp, state.k, tiles, first, s);
+    const ScoreScale scale = scale_of_item<kQueries>(warp, a, queries.item, first, s);
     set_zero(ds);
     multiply_by_rows<T, kQueries>(warp, state.v, tiles + T::kBytes, first, ds);
     DNABIRD_UNROLL
@@ -117,8 +124,8 @@ struct KeyGradientUnit {
       warp.load_two(delta[0], delta[1], column + 4U * kBlock);
       DNABIRD_UNROLL
       for (int e = 0; e < 4; ++e) {
-        const F32 addend = Warp::fma(lse[e % 2], F32(-kLog2E), F32(bias));
-        s[n][e] = Warp::exp2(Warp::fma(s[n][e], F32(c), addend));
+        const F32 addend = Warp::fma(lse[e % 2], F32(-kLog2E), F32(scale.addend));
+        s[n][e] = Warp::exp2(Warp::fma(s[n][e], F32(scale.factor), addend));
         ds[n][e] = s[n][e] * (ds[n][e] - delta[e % 2]);
       }
     }
@@ -150,13 +157,11 @@ struct KeyGradientUnit {
         cta.template wait_for_copies<0>();
       }
       cta.barrier();
-      const Item item = a.schedule.items[i];
       cta.each_warp([&](Warp& warp) {
         DNABIRD_UNROLL_CHUNKS
         for (std::uint32_t first = 0; first < kBlock; first += kQueries) {
-          take_queries(warp, states[warp], shared + stage * kStageBytes,
-                       shared + 2 * kStageBytes + stage * kStatisticsBytes, first, a.scale * kLog2E,
-                       item.log2_multiplicity);
+          take_queries(warp, states[warp], a, shared + stage * kStageBytes,
+                       shared + 2 * kStageBytes + stage * kStatisticsBytes, {i, first});
         }
       });
       cta.barrier();

@@ -70,7 +70,7 @@ struct HopperKeyGradient {
         Ring<T>::load_boxes(cta, layout.value(), full, maps.qkv,
                             box_of_qkv(a, place, Part::value, work.unit.block));
       } else {
-        const std::int32_t pair = next / 2, block = work.item(a, pair).block;
+        const std::int32_t pair = next / 2, block = work.block(a, pair);
         if (next % 2 == 0) {
           const BoxPlace box = box_of_qkv(a, place, Part::query, block);
           if (!layout.queries().load(cta, pair, maps.qkv, box)) return Load::blocked;
@@ -103,8 +103,9 @@ struct HopperKeyGradient {
     }
   };
 
-  DNABIRD_DEVICE static void take_queries(Warp& warp, State& state, const Layout& layout,
-                                          std::int32_t pair, float c, float bias) {
+  DNABIRD_DEVICE static void take_queries(Warp& warp, State& state, const AttentionView& a,
+                                          const UnitWork& work, const Layout& layout,
+                                          std::int32_t pair) {
     const std::uint32_t queries = layout.queries().tile(pair), douts = layout.douts().tile(pair);
     warp.start_products();
     start_rows_product<T, kBlock>(warp, layout.key(), queries, 0, state.s);
@@ -113,6 +114,7 @@ struct HopperKeyGradient {
     warp.commit_products();
     warp.template wait_for_products<1>();
     warp.keep(state.s);
+    const ScoreScale scale = scale_of_item<kBlock>(warp, a, work.item(pair), 0, state.s);
     const auto column = accumulator_column(warp.lane()) * 4U + layout.statistics(pair);
     DNABIRD_UNROLL
     for (std::uint32_t n = 0; n < kBlock / 8; ++n) {
@@ -120,8 +122,8 @@ struct HopperKeyGradient {
       warp.load_two(lse[0], lse[1], column + 32U * n);
       DNABIRD_UNROLL
       for (int e = 0; e < 4; ++e) {
-        const F32 addend = Warp::fma(lse[e % 2], F32(-kLog2E), F32(bias));
-        state.s[n][e] = Warp::exp2(Warp::fma(state.s[n][e], F32(c), addend));
+        const F32 addend = Warp::fma(lse[e % 2], F32(-kLog2E), F32(scale.addend));
+        state.s[n][e] = Warp::exp2(Warp::fma(state.s[n][e], F32(scale.factor), addend));
       }
     }
     to_a_fragments<kBlock, Warp>(state.s, state.p);
@@ -156,8 +158,7 @@ struct HopperKeyGradient {
   DNABIRD_DEVICE static void take_pair(Cta& cta, const AttentionView& a, const UnitWork& work,
                                        const Layout& layout, std::int32_t pair,
                                        typename Cta::template PerWarp<State>& states) {
-    const Item item = work.item(a, pair);
-    const std::int32_t valid = valid_rows(work.length, item.block, kBlock);
+    const std::int32_t valid = valid_rows(work.length, work.block(a, pair), kBlock);
     layout.queries().wait(cta, pair);
     layout.douts().wait(cta, pair);
     cta.wait(layout.statistics_full(pair), Ring<T>::full_parity(pair));
@@ -169,7 +170,7 @@ struct HopperKeyGradient {
       cta.share_writes();
     }
     cta.each_warp([&](Warp& warp) {
-      take_queries(warp, states[warp], layout, pair, a.scale * kLog2E, item.log2_multiplicity);
+      take_queries(warp, states[warp], a, work, layout, pair);
       layout.queries().release(cta, warp, pair);
       layout.douts().release(cta, warp, pair);
     });

@@ -55,7 +55,7 @@ AttentionKernels choose_attention_kernels(const AttentionCase& c, AttentionKerne
   const bool head = c.head_size == 32 || c.head_size == 64 || c.head_size == 128;
   // Tiles find the largest score before they scale it.
   const bool scale = c.scale > 0;
-  if (c.type == ElementType::bf16 && c.block_size == kBlock && head && scale && c.aligned) {
+  if (c.type == ElementType::bf16 && tiles_hold(c.block_size) && head && scale && c.aligned) {
     return tiles;
   }
   if (c.head_size < 1 || c.head_size > 128) {
@@ -63,6 +63,11 @@ AttentionKernels choose_attention_kernels(const AttentionCase& c, AttentionKerne
                                 std::to_string(c.head_size));
   }
   return AttentionKernels::plain;
+}
+
+Schedule schedule_for(AttentionKernels kernels, const BlockPatternView& pattern, Side side) {
+  if (kernels == AttentionKernels::plain) return compile_schedule(pattern, side, {16, 1});
+  return compile_tile_schedule(pattern, side, {});
 }
 
 std::int64_t partial_floats(AttentionPass pass, const AttentionView& a) {

@@ -32,10 +32,9 @@ struct AttentionCase {
 /// heads that no kernel takes.
 AttentionKernels choose_attention_kernels(const AttentionCase& c, AttentionKernels tiles);
 
-/// The plain kernels take whole rows.
-inline SplitRule split_rule_of(AttentionKernels kernels) {
-  return kernels == AttentionKernels::plain ? SplitRule{16, 1} : SplitRule{};
-}
+/// The schedule that kernels take: whole rows of the pattern's blocks for the plain ones, blocks of
+/// kBlock, split where they are long, for the others. Throws what compile_schedule throws.
+Schedule schedule_for(AttentionKernels kernels, const BlockPatternView& pattern, Side side);
 
 /// Floats of partial results that a pass needs.
 std::int64_t partial_floats(AttentionPass pass, const AttentionView& a);

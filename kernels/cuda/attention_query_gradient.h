@@ -90,7 +90,7 @@ struct QueryGradientUnit {
   };
 
   struct Pair {
-    float c, bias;       // scale * log2(e), log2 of the multiplicity
+    std::int32_t item;
     std::int32_t valid;  // keys
   };
 
@@ -124,8 +124,8 @@ struct QueryGradientUnit {
     cta.barrier();
   }
 
-  DNABIRD_DEVICE static void take_keys(Warp& warp, State& state, std::uint32_t stage,
-                                       std::uint32_t first, const Pair& pair) {
+  DNABIRD_DEVICE static void take_keys(Warp& warp, State& state, const AttentionView& a,
+                                       std::uint32_t stage, std::uint32_t first, const Pair& pair) {
     F32 s[kKeys / 8][4], dp[kKeys / 8][4];
     set_zero(s);
     multiply_by_rows<T, kKeys>(warp, state.q, stage, first, s);
@@ -133,12 +133,13 @@ struct QueryGradientUnit {
     if (valid < kKeys) mask_keys<kKeys>(warp, valid < 0 ? 0 : valid, s);
     set_zero(dp);
     multiply_by_rows<T, kKeys>(warp, state.dout, stage + T::kBytes, first, dp);
+    const ScoreScale scale = scale_of_item<kKeys>(warp, a, pair.item, first, s);
     DNABIRD_UNROLL
     for (int n = 0; n < kKeys / 8; ++n) {
       DNABIRD_UNROLL
       for (int e = 0; e < 4; ++e) {
-        const F32 p =
-            Warp::exp2(Warp::fma(s[n][e], F32(pair.c), state.minus_lse[e / 2] + F32(pair.bias)));
+        const F32 p = Warp::exp2(
+            Warp::fma(s[n][e], F32(scale.factor), state.minus_lse[e / 2] + F32(scale.addend)));
         s[n][e] = p * (dp[n][e] - state.delta[e / 2]);
       }
     }
@@ -171,13 +172,11 @@ struct QueryGradientUnit {
         cta.template wait_for_copies<0>();
       }
       cta.barrier();
-      const Item item = a.schedule.items[i];
-      const Pair pair{a.scale * kLog2E, item.log2_multiplicity,
-                      valid_rows(length, item.block, kBlock)};
+      const Pair pair{i, valid_rows(length, a.schedule.items[i].block, kBlock)};
       cta.each_warp([&](Warp& warp) {
         DNABIRD_UNROLL
         for (std::uint32_t first = 0; first < kBlock; first += kKeys) {
-          take_keys(warp, states[warp], stage, first, pair);
+          take_keys(warp, states[warp], a, stage, first, pair);
         }
       });
       cta.barrier();

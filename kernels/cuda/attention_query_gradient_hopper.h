@@ -70,7 +70,7 @@ struct HopperQueryGradient {
         if (next == 3 && !cta.ready(layout.out_empty(), 0)) return Load::blocked;
         const Ring<T> ring = key ? layout.keys() : layout.values();
         const BoxPlace box =
-            box_of_qkv(a, place, key ? Part::key : Part::value, work.item(a, pair).block);
+            box_of_qkv(a, place, key ? Part::key : Part::value, work.block(a, pair));
         if (!ring.load(cta, pair, maps.qkv, box)) return Load::blocked;
       }
       ++next;
@@ -96,8 +96,7 @@ struct HopperQueryGradient {
   DNABIRD_DEVICE static void take_pair(Cta& cta, const AttentionView& a, const UnitWork& work,
                                        const Layout& layout, std::int32_t pair,
                                        typename Cta::template PerWarp<State>& states) {
-    const Item item = work.item(a, pair);
-    const std::int32_t valid = valid_rows(work.length, item.block, kBlock);
+    const std::int32_t valid = valid_rows(work.length, work.block(a, pair), kBlock);
     const std::uint32_t keys = layout.keys().tile(pair), values = layout.values().tile(pair);
     layout.keys().wait(cta, pair);
     layout.values().wait(cta, pair);
@@ -118,13 +117,13 @@ struct HopperQueryGradient {
       warp.template wait_for_products<1>();
       warp.keep(state.s);
       if (valid < kBlock) mask_keys<kBlock>(warp, valid, state.s);
+      const ScoreScale scale = scale_of_item<kBlock>(warp, a, work.item(pair), 0, state.s);
       DNABIRD_UNROLL
       for (int n = 0; n < kBlock / 8; ++n) {
         DNABIRD_UNROLL
         for (int e = 0; e < 4; ++e) {
-          state.s[n][e] =
-              Warp::exp2(Warp::fma(state.s[n][e], F32(a.scale * kLog2E),
-                                   state.minus_lse[e / 2] + F32(item.log2_multiplicity)));
+          state.s[n][e] = Warp::exp2(Warp::fma(state.s[n][e], F32(scale.factor),
+                                               state.minus_lse[e / 2] + F32(scale.addend)));
         }
       }
       warp.template wait_for_products<0>();

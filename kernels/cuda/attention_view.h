@@ -18,12 +18,10 @@ constexpr float kNoScore = -1e30F;
 enum class AttentionPass { forward, query_gradient, key_gradient };
 enum class ElementType { bf16, f32 };
 
-/// Tokens of a block in the kernels of mma and wgmma; others take the plain kernel.
-constexpr int kBlock = 64;
-
 /// The arrays of one side of the schedule, on the device.
 struct ScheduleView {
   const Item* items;
+  const GranuleBias* granules;  // null where the schedule has none
   const WorkUnit* units;
   const SplitBlock* splits;
   std::int32_t unit_count, split_count, slots;

@@ -36,15 +36,16 @@ Plan plan_of(const Context& context, const Args& args, std::initializer_list<con
 
 /// What forward and backward have in common.
 template <class Args>
-AttentionView view_of(const Args& args, const ScheduleView& schedule) {
+AttentionView view_of(const Args& args, const Plan& plan) {
+  const bool tiles = plan.kernels != AttentionKernels::plain;
   AttentionView a{};
   a.batch = static_cast<std::int32_t>(args.batch);
   a.tokens = static_cast<std::int32_t>(args.tokens);
   a.heads = static_cast<std::int32_t>(args.heads);
-  a.block_size = static_cast<std::int32_t>(args.pattern.block_size);
+  a.block_size = tiles ? kBlock : static_cast<std::int32_t>(args.pattern.block_size);
   a.head_size = static_cast<std::int32_t>(args.head_size);
   a.scale = static_cast<float>(args.scale);
-  a.schedule = schedule;
+  a.schedule = plan.schedules->rows();
   a.lengths = args.lengths;
   a.qkv = args.qkv;
   return a;
@@ -74,7 +75,7 @@ template <class T>
 void block_attention_forward(const Context& context, const BlockAttentionArgs& args) {
   if (is_empty(args)) return;
   const Plan plan = plan_of<T>(context, args, {args.qkv, args.out});
-  AttentionView a = view_of(args, plan.schedules->rows());
+  AttentionView a = view_of(args, plan);
   a.out = args.out;
   a.log_sum_exp = floats(args.log_sum_exp);
   run_pass(context, AttentionPass::forward, plan, a);
@@ -84,7 +85,7 @@ template <class T>
 void block_attention_backward(const Context& context, const BlockAttentionGrad& args) {
   if (is_empty(args)) return;
   const Plan plan = plan_of<T>(context, args, {args.qkv, args.out, args.dout, args.dqkv});
-  AttentionView a = view_of(args, plan.schedules->rows());
+  AttentionView a = view_of(args, plan);
   const PoolArray delta(context.pool,
                         static_cast<std::size_t>(args.batch * args.heads * args.tokens));
   // Backward only reads these two.

@@ -28,6 +28,13 @@ void launch(void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_
                                shape.shared_bytes),
           "shared memory of a kernel");
   }
+  // Without asking, the first-level cache may leave room for fewer thread blocks than are planned.
+  constexpr int kLivesInSharedMemory = 16 * 1024;
+  if (shape.shared_bytes >= kLivesInSharedMemory) {
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                               cudaSharedmemCarveoutMaxShared),
+          "shared memory of a kernel");
+  }
   kernel<<<static_cast<unsigned>(shape.blocks), shape.threads,
            static_cast<std::size_t>(shape.shared_bytes), stream>>>(arguments...);
   check(cudaGetLastError(), "launch of a kernel");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
 #include <stdexcept>
 
 namespace dnabird::kernels::cuda {
@@ -36,6 +38,59 @@ void check_list(const BlockPatternView& p, const Lists& lists, std::int32_t begi
   }
 }
 
+/// Units for the last `length` items.
+void add_units(Schedule& schedule, std::int64_t head, std::int64_t block, std::int32_t length,
+               const SplitRule& rule) {
+  const auto of_head = static_cast<std::int32_t>(head), of_block = static_cast<std::int32_t>(block);
+  const std::int32_t parts = parts_of(length, rule);
+  const std::int32_t first = static_cast<std::int32_t>(schedule.items.size()) - length;
+  for (std::int32_t part = 0; part < parts; ++part) {
+    const auto edge = [&](std::int64_t n) {
+      return first + static_cast<std::int32_t>(n * length / parts);
+    };
+    schedule.units.push_back({of_head, of_block, edge(part), edge(part + 1), part,
+                              parts == 1 ? -1 : schedule.slots + part});
+  }
+  if (parts == 1) return;
+  schedule.splits.push_back({of_head, of_block, schedule.slots, parts});
+  schedule.slots += parts;
+}
+
+void sort_units(Schedule& schedule) {
+  std::stable_sort(
+      schedule.units.begin(), schedule.units.end(),
+      [](const WorkUnit& a, const WorkUnit& b) { return a.end - a.begin > b.end - b.begin; });
+}
+
+float log2_of(std::int32_t multiplicity) { return static_cast<float>(std::log2(multiplicity)); }
+
+/// The smaller pairs in a pair of tiles: log2 of their multiplicities.
+class TilePair {
+ public:
+  TilePair() {
+    for (GranuleBias& row : rows_) std::fill_n(row.log2_multiplicity, kGranules, kNotListed);
+  }
+  /// `own` and `other` are blocks of `size` granules in their tiles.
+  void list(std::int64_t own, std::int64_t other, std::int64_t size, float log2_multiplicity) {
+    for (std::int64_t i = own * size; i < (own + 1) * size; ++i) {
+      std::fill_n(rows_[i].log2_multiplicity + other * size, size, log2_multiplicity);
+    }
+  }
+  /// Whether the first `own` times `other` granules, those of the sequence, have one multiplicity.
+  bool is_uniform(std::int64_t own, std::int64_t other) const {
+    const float first = rows_[0].log2_multiplicity[0];
+    return first != kNotListed && std::all_of(rows_, rows_ + own, [&](const GranuleBias& row) {
+             return std::all_of(row.log2_multiplicity, row.log2_multiplicity + other,
+                                [&](float here) { return here == first; });
+           });
+  }
+  const GranuleBias* rows() const { return rows_; }
+
+ private:
+  static constexpr float kNotListed = -std::numeric_limits<float>::infinity();
+  GranuleBias rows_[kGranules];
+};
+
 }  // namespace
 
 Schedule compile_schedule(const BlockPatternView& p, Side side, const SplitRule& rule) {
@@ -46,27 +101,47 @@ Schedule compile_schedule(const BlockPatternView& p, Side side, const SplitRule&
     const std::int32_t begin = lists.begin[index], end = lists.begin[index + 1];
     check_list(p, lists, begin, end);
     for (std::int32_t i = begin; i < end; ++i) {
-      schedule.items.push_back(
-          {lists.block[i], static_cast<float>(std::log2(lists.multiplicity[i]))});
+      schedule.items.push_back({lists.block[i], log2_of(lists.multiplicity[i])});
     }
-    const auto head = static_cast<std::int32_t>(index / p.blocks);
-    const auto block = static_cast<std::int32_t>(index % p.blocks);
-    const std::int32_t length = end - begin, parts = parts_of(length, rule);
-    const std::int32_t first = static_cast<std::int32_t>(schedule.items.size()) - length;
-    for (std::int32_t part = 0; part < parts; ++part) {
-      const auto edge = [&](std::int64_t n) {
-        return first + static_cast<std::int32_t>(n * length / parts);
-      };
-      schedule.units.push_back(
-          {head, block, edge(part), edge(part + 1), part, parts == 1 ? -1 : schedule.slots + part});
-    }
-    if (parts == 1) continue;
-    schedule.splits.push_back({head, block, schedule.slots, parts});
-    schedule.slots += parts;
+    add_units(schedule, index / p.blocks, index % p.blocks, end - begin, rule);
   }
-  std::stable_sort(
-      schedule.units.begin(), schedule.units.end(),
-      [](const WorkUnit& a, const WorkUnit& b) { return a.end - a.begin > b.end - b.begin; });
+  sort_units(schedule);
+  return schedule;
+}
+
+Schedule compile_tile_schedule(const BlockPatternView& p, Side side, const SplitRule& rule) {
+  if (p.block_size == kBlock) return compile_schedule(p, side, rule);
+  const Lists lists = lists_of(p, side);
+  const std::int64_t ratio = kBlock / p.block_size, size = p.block_size / kGranule;
+  const std::int64_t tiles = (p.blocks + ratio - 1) / ratio;
+  const auto blocks_of = [&](std::int64_t tile) {
+    return std::min(ratio, p.blocks - tile * ratio);
+  };
+  Schedule schedule;
+  schedule.pattern_heads = static_cast<std::int32_t>(p.heads);
+  bool uniform = true;
+  for (std::int64_t n = 0; n < p.heads * tiles; ++n) {
+    const std::int64_t head = n / tiles, tile = n % tiles;
+    std::map<std::int32_t, TilePair> pairs;
+    for (std::int64_t own = 0; own < blocks_of(tile); ++own) {
+      const std::int32_t* begin = lists.begin + head * p.blocks + tile * ratio + own;
+      check_list(p, lists, begin[0], begin[1]);
+      for (std::int32_t i = begin[0]; i < begin[1]; ++i) {
+        const std::int64_t block = lists.block[i];
+        pairs[static_cast<std::int32_t>(block / ratio)].list(own, block % ratio, size,
+                                                             log2_of(lists.multiplicity[i]));
+      }
+    }
+    for (const auto& [other, pair] : pairs) {
+      const GranuleBias* rows = pair.rows();
+      uniform = uniform && pair.is_uniform(blocks_of(tile) * size, blocks_of(other) * size);
+      schedule.items.push_back({other, rows[0].log2_multiplicity[0]});
+      schedule.granules.insert(schedule.granules.end(), rows, rows + kGranules);
+    }
+    add_units(schedule, head, tile, static_cast<std::int32_t>(pairs.size()), rule);
+  }
+  if (uniform) schedule.granules.clear();
+  sort_units(schedule);
   return schedule;
 }
 

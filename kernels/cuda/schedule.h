@@ -16,8 +16,11 @@
 
 namespace dnabird::kernels::cuda {
 
+/// Tokens of a block in the kernels of mma and wgmma: a tile.
+constexpr int kBlock = 64;
+
 /// A block on the other side of a pair. log2(multiplicity) is added to its scores in base 2.
-struct Item {
+struct alignas(8) Item {
   std::int32_t block;
   float log2_multiplicity;
 };
@@ -37,8 +40,21 @@ struct SplitBlock {
   std::int32_t first_slot, parts;
 };
 
+/// Tokens of a pattern's blocks that tiles can be made of, and how many of them a tile has.
+constexpr int kGranule = 16;
+constexpr int kGranules = kBlock / kGranule;
+
+/// log2 of the multiplicities of 16 tokens of a unit's block with four times 16 of an item's, where
+/// the pattern has smaller blocks than the schedule; -infinity where it lists none.
+struct alignas(16) GranuleBias {
+  float log2_multiplicity[kGranules];
+};
+
 struct Schedule {
   std::vector<Item> items;
+  /// kGranules for each item, by the tokens of the unit's block, in place of its log2_multiplicity.
+  /// Empty where the latter says it all.
+  std::vector<GranuleBias> granules;
   std::vector<WorkUnit> units;
   std::vector<SplitBlock> splits;
   std::int32_t slots = 0;
@@ -59,5 +75,14 @@ enum class Side { rows, columns };
 /// The schedule of one side of a pattern, whose arrays lie in host memory. Throws
 /// std::invalid_argument if the lists are not sorted or name a block or multiplicity out of range.
 Schedule compile_schedule(const BlockPatternView& pattern, Side side, const SplitRule& rule);
+
+/// Whether blocks of that size are tiles, or parts of one that multiplicities of granules describe.
+constexpr bool tiles_hold(std::int64_t block_size) {
+  return block_size == 16 || block_size == 32 || block_size == kBlock;
+}
+
+/// The same in blocks of kBlock: a pair of these is listed if any of the smaller pairs in it is.
+/// `pattern` has blocks that tiles_hold.
+Schedule compile_tile_schedule(const BlockPatternView& pattern, Side side, const SplitRule& rule);
 
 }  // namespace dnabird::kernels::cuda

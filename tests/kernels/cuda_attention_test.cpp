@@ -124,6 +124,27 @@ TEST(CudaAttentionTest, MultiplicitiesToFour) {
   expect_close({192, 2, {192, 130}, lists}, 64, 8);
 }
 
+TEST(CudaAttentionTest, SmallerBlocksInTiles) {
+  RandomValues random(14);
+  for (const std::int64_t block_size : {16, 32}) {
+    for (const std::int64_t head_size : {32, 64, 128}) {
+      for (const std::int32_t forced : {0, 2}) {
+        SCOPED_TRACE(testing::Message() << "blocks of " << block_size << ", head size " << head_size
+                                        << ", parts " << forced);
+        const std::int64_t tokens = 300, blocks = (tokens + block_size - 1) / block_size;
+        // Rows without any key lie beside others in a tile; lengths end inside of a block.
+        expect_close({tokens,
+                      2,
+                      {300, 131, 0, 16},
+                      forced == 0 ? bird_lists(2, blocks, block_size, random)
+                                  : random_lists(1, blocks, block_size, random),
+                      forced},
+                     head_size, static_cast<std::uint64_t>(block_size + head_size + forced));
+      }
+    }
+  }
+}
+
 TEST(CudaAttentionTest, LargeScores) {
   // Scores to about +-60 and, with all keys against their query, far below 0: padded keys have
   // score 0 and must not overflow.

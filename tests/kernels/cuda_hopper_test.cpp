@@ -23,7 +23,8 @@ void expect_close(const AttentionCase& c, std::int64_t head_size, std::uint64_t 
   EXPECT_LE(relative_error(lazy.dqkv, expected.dqkv).by_norm, 1e-2);
   const AttentionResult mma = run_mma(in);
   EXPECT_LE(relative_error(lazy.out, mma.out).by_norm, 1e-3);
-  EXPECT_LE(relative_error(lazy.dqkv, mma.dqkv).by_norm, 4e-3);  // dS takes P as rounded here
+  // dS takes P as rounded here: measured to 2.2e-3 over all cases of this file.
+  EXPECT_LE(relative_error(lazy.dqkv, mma.dqkv).by_norm, 2.5e-3);
 }
 
 TEST(CudaHopperTest, HeadSizesAndSplits) {
@@ -47,6 +48,23 @@ TEST(CudaHopperTest, LengthsOfEveryKind) {
                   {static_cast<std::int32_t>(tokens), length},
                   bird_lists(1, (tokens + 63) / 64, 64, random)},
                  length % 2 == 0 ? 64 : 32, static_cast<std::uint64_t>(length));
+  }
+}
+
+TEST(CudaHopperTest, SmallerBlocksInTiles) {
+  RandomValues random(22);
+  for (const std::int64_t block_size : {16, 32}) {
+    for (const std::int64_t head_size : {32, 64, 128}) {
+      SCOPED_TRACE(testing::Message() << "blocks of " << block_size << ", head " << head_size);
+      const std::int64_t tokens = 200, blocks = (tokens + block_size - 1) / block_size;
+      expect_close({tokens,
+                    2,
+                    {200, 131},
+                    block_size == 16 ? bird_lists(2, blocks, block_size, random)
+                                     : random_lists(1, blocks, block_size, random),
+                    head_size == 64 ? 2 : 0},
+                   head_size, static_cast<std::uint64_t>(block_size + head_size));
+    }
   }
 }
 

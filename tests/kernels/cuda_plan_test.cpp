@@ -8,6 +8,7 @@
 
 #include "kernels/cuda/attention_plan.h"
 #include "kernels/cuda/runtime/recently_used.h"
+#include "support/block_lists.h"
 
 namespace dnabird::test {
 namespace {
@@ -24,8 +25,12 @@ AttentionCase bf16_case(std::int64_t block_size, std::int64_t head_size) {
 
 TEST(CudaPlanTest, TilesWhereTheyFitAndPlainKernelsElsewhere) {
   for (const int head : {32, 64, 128}) {
-    EXPECT_EQ(choose_attention_kernels(bf16_case(64, head), kTiles), kTiles);
-    EXPECT_EQ(choose_attention_kernels(bf16_case(16, head), kTiles), AttentionKernels::plain);
+    for (const int block : {16, 32, 64}) {
+      EXPECT_EQ(choose_attention_kernels(bf16_case(block, head), kTiles), kTiles);
+    }
+    for (const int block : {1, 8, 48, 128}) {
+      EXPECT_EQ(choose_attention_kernels(bf16_case(block, head), kTiles), AttentionKernels::plain);
+    }
     AttentionCase c = bf16_case(64, head);
     c.type = ElementType::f32;
     EXPECT_EQ(choose_attention_kernels(c, kTiles), AttentionKernels::plain);
@@ -43,8 +48,16 @@ TEST(CudaPlanTest, TilesWhereTheyFitAndPlainKernelsElsewhere) {
   }
   EXPECT_THAT([] { choose_attention_kernels(bf16_case(64, 129), kTiles); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("at most 128, not 129")));
-  EXPECT_EQ(split_rule_of(AttentionKernels::plain).forced_parts, 1);
-  EXPECT_EQ(split_rule_of(AttentionKernels::wgmma).forced_parts, 0);
+}
+
+TEST(CudaPlanTest, SchedulesInBlocksOfTheKernels) {
+  const HostPattern pattern(dense_lists(200, 16));
+  const Schedule plain = schedule_for(AttentionKernels::plain, pattern.view(), Side::rows);
+  EXPECT_EQ(plain.units.size(), 200U);
+  EXPECT_EQ(plain.slots, 0);
+  const Schedule tiles = schedule_for(AttentionKernels::mma, pattern.view(), Side::rows);
+  EXPECT_EQ(tiles.items.size(), 50U * 50U);
+  EXPECT_EQ(tiles.splits.size(), 50U);  // rows of 50 in four parts each
 }
 
 TEST(CudaPlanTest, ADeviceRunsTheFastestKernelsThatItHas) {

@@ -14,6 +14,8 @@ namespace dnabird::test {
 namespace {
 
 using kernels::cuda::compile_schedule;
+using kernels::cuda::compile_tile_schedule;
+using kernels::cuda::kGranules;
 using kernels::cuda::Schedule;
 using kernels::cuda::Side;
 using kernels::cuda::SplitRule;
@@ -147,6 +149,83 @@ TEST(CudaScheduleTest, ForcedPartsNeverExceedTheItems) {
   const Schedule schedule = compile_schedule(pattern.view(), Side::rows, {16, 7});
   EXPECT_EQ(schedule.slots, 25);
   for (const WorkUnit& unit : schedule.units) EXPECT_EQ(unit.end - unit.begin, 1);
+}
+
+/// Multiplicity of every pair of granules of 16 tokens as the lists say it, in blocks of the lists.
+double multiplicity_of(const BlockLists& lists, std::size_t head, std::int64_t query,
+                       std::int64_t key) {
+  const std::int64_t size = lists.block_size / 16;
+  if (query / size >= lists.blocks) return 0;
+  const auto& row = lists.keys[head][static_cast<std::size_t>(query / size)];
+  const auto found = row.find(static_cast<std::int32_t>(key / size));
+  return found == row.end() ? 0 : found->second;
+}
+
+void expect_granules(const BlockLists& lists, const Schedule& schedule, Side side) {
+  const std::int64_t ratio = 64 / lists.block_size;
+  expect_well_formed(schedule, static_cast<std::int64_t>(lists.keys.size()),
+                     (lists.blocks + ratio - 1) / ratio);
+  ASSERT_EQ(schedule.granules.size(), kGranules * schedule.items.size());
+  double listed = 0, expected = 0;
+  for (const WorkUnit& unit : schedule.units) {
+    const auto head = static_cast<std::size_t>(unit.head);
+    for (std::int32_t i = unit.begin; i < unit.end; ++i) {
+      for (int own = 0; own < kGranules; ++own) {
+        for (int other = 0; other < kGranules; ++other) {
+          const auto item = static_cast<std::size_t>(i);
+          const float bias = schedule.granules[kGranules * item + static_cast<std::size_t>(own)]
+                                 .log2_multiplicity[other];
+          const std::int64_t mine = kGranules * unit.block + own;
+          const std::int64_t its = kGranules * schedule.items[item].block + other;
+          const bool rows = side == Side::rows;
+          const double truth = multiplicity_of(lists, head, rows ? mine : its, rows ? its : mine);
+          ASSERT_NEAR(std::exp2(bias), truth, 1e-6 * truth);
+          listed += truth;
+        }
+      }
+    }
+  }
+  for (const auto& [pair, multiplicity] : pairs_of(lists)) expected += multiplicity;
+  const double granules = static_cast<double>(lists.block_size / 16);
+  EXPECT_NEAR(listed, expected * granules * granules, 1e-6 * listed);
+}
+
+TEST(CudaScheduleTest, TilesOfSmallerBlocksHoldEveryPairOfThem) {
+  RandomValues random(3);
+  for (const std::int64_t block_size : {16, 32}) {
+    for (const std::int64_t blocks : {1, 2, 3, 4, 5, 7, 19, 64}) {
+      for (const BlockLists& lists : {random_lists(2, blocks, block_size, random),
+                                      bird_lists(1 + blocks % 3, blocks, block_size, random)}) {
+        SCOPED_TRACE(testing::Message() << blocks << " blocks of " << block_size);
+        const HostPattern pattern(lists);
+        for (const Side side : {Side::rows, Side::columns}) {
+          for (const std::int32_t forced : {0, 2}) {
+            const Schedule s = compile_tile_schedule(pattern.view(), side, {16, forced});
+            // A pattern that happens to be dense needs no granules.
+            if (!s.granules.empty()) expect_granules(lists, s, side);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(CudaScheduleTest, DenseListsOfSmallerBlocksAreThoseOfTiles) {
+  for (const std::int64_t block_size : {16, 32, 64}) {
+    for (const std::int64_t blocks : {1, 4, 5, 19}) {
+      const HostPattern pattern(dense_lists(blocks, block_size));
+      const HostPattern tiles(dense_lists((blocks * block_size + 63) / 64, 64));
+      const Schedule actual = compile_tile_schedule(pattern.view(), Side::columns, {});
+      const Schedule expected = compile_schedule(tiles.view(), Side::columns, {});
+      EXPECT_TRUE(actual.granules.empty());
+      ASSERT_EQ(actual.items.size(), expected.items.size());
+      for (std::size_t i = 0; i < expected.items.size(); ++i) {
+        EXPECT_EQ(actual.items[i].block, expected.items[i].block);
+        EXPECT_EQ(actual.items[i].log2_multiplicity, 0.0F);
+      }
+      EXPECT_EQ(actual.units.size(), expected.units.size());
+    }
+  }
 }
 
 TEST(CudaScheduleTest, BrokenListsAreRefused) {

@@ -85,27 +85,28 @@ class AttentionBuffers {
         lse_(static_cast<std::size_t>(in.rows()), std::numeric_limits<float>::quiet_NaN()),
         delta_(lse_) {}
 
-  /// The view of a pass, with room for its partial results.
-  kernels::cuda::AttentionView view(const kernels::cuda::Schedule& s, std::int64_t partial_size) {
+  /// The view of a pass in blocks of that size, with room for its partial results.
+  kernels::cuda::AttentionView view(const kernels::cuda::Schedule& s, std::int64_t block_size,
+                                    std::int64_t partial_size) {
     partials_.assign(static_cast<std::size_t>(in_.batch() * in_.c.heads * s.slots * partial_size),
                      std::numeric_limits<float>::quiet_NaN());
-    return {
-        static_cast<std::int32_t>(in_.batch()),
-        static_cast<std::int32_t>(in_.c.tokens),
-        static_cast<std::int32_t>(in_.c.heads),
-        static_cast<std::int32_t>(in_.pattern.block_size),
-        static_cast<std::int32_t>(in_.head_size),
-        static_cast<float>(in_.scale()),
-        {s.items.data(), s.units.data(), s.splits.data(), static_cast<std::int32_t>(s.units.size()),
-         static_cast<std::int32_t>(s.splits.size()), s.slots, s.pattern_heads},
-        in_.c.lengths.data(),
-        qkv_.data(),
-        out_.data(),
-        lse_.data(),
-        dout_.data(),
-        delta_.data(),
-        dqkv_.data(),
-        partials_.data()};
+    return {static_cast<std::int32_t>(in_.batch()),
+            static_cast<std::int32_t>(in_.c.tokens),
+            static_cast<std::int32_t>(in_.c.heads),
+            static_cast<std::int32_t>(block_size),
+            static_cast<std::int32_t>(in_.head_size),
+            static_cast<float>(in_.scale()),
+            {s.items.data(), s.granules.empty() ? nullptr : s.granules.data(), s.units.data(),
+             s.splits.data(), static_cast<std::int32_t>(s.units.size()),
+             static_cast<std::int32_t>(s.splits.size()), s.slots, s.pattern_heads},
+            in_.c.lengths.data(),
+            qkv_.data(),
+            out_.data(),
+            lse_.data(),
+            dout_.data(),
+            delta_.data(),
+            dqkv_.data(),
+            partials_.data()};
   }
   AttentionResult result() const {
     return {widen(out_), std::vector<double>(lse_.begin(), lse_.end()), widen(dqkv_), 0};

@@ -28,17 +28,17 @@ AttentionResult run_passes(const AttentionInputs& in, const Forward& forward,
   using namespace kernels::cuda;
   AttentionBuffers<std::uint16_t> buffers(in);
   const SplitRule rule{16, in.c.forced_parts};
-  const Schedule rows = compile_schedule(in.pattern.view(), Side::rows, rule);
-  const Schedule columns = compile_schedule(in.pattern.view(), Side::columns, rule);
-  AttentionView a = buffers.view(rows, forward_partial_size(kBlock, kHead));
+  const Schedule rows = compile_tile_schedule(in.pattern.view(), Side::rows, rule);
+  const Schedule columns = compile_tile_schedule(in.pattern.view(), Side::columns, rule);
+  AttentionView a = buffers.view(rows, kBlock, forward_partial_size(kBlock, kHead));
   std::int64_t faults = forward(a);
   for_each_split(a, [&](std::uint32_t i, int t) { combine_forward<kHead>(a, i, t, store_pair); });
-  a = buffers.view(rows, query_partial_size(kBlock, kHead));
+  a = buffers.view(rows, kBlock, query_partial_size(kBlock, kHead));
   faults += query_gradient(a);
   for_each_split(a, [&](std::uint32_t i, int t) {
     combine_gradients<kHead>(a, i, t, query_part<kHead>(a), store_pair);
   });
-  a = buffers.view(columns, key_partial_size(kBlock, kHead));
+  a = buffers.view(columns, kBlock, key_partial_size(kBlock, kHead));
   faults += key_gradient(a);
   for_each_split(a, [&](std::uint32_t i, int t) {
     combine_gradients<kHead>(a, i, t, key_part<kHead>(a), store_pair);
@@ -118,10 +118,10 @@ AttentionResult run_plain(const AttentionInputs& in) {
       }
     }
   };
-  const AttentionView by_row = buffers.view(rows, 0);
+  const AttentionView by_row = buffers.view(rows, in.pattern.block_size, 0);
   each_row(by_row, [](auto plain, std::uint32_t index) { plain.forward(index); });
   each_row(by_row, [](auto plain, std::uint32_t index) { plain.query_gradient(index); });
-  each_row(buffers.view(columns, 0),
+  each_row(buffers.view(columns, in.pattern.block_size, 0),
            [](auto plain, std::uint32_t index) { plain.key_gradient(index); });
   return buffers.result();
 }

@@ -18,7 +18,7 @@ std::size_t bytes_of(const std::vector<T>& values) {
   return (values.size() * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
 }
 std::size_t bytes_of(const Schedule& s) {
-  return bytes_of(s.items) + bytes_of(s.units) + bytes_of(s.splits);
+  return bytes_of(s.items) + bytes_of(s.granules) + bytes_of(s.units) + bytes_of(s.splits);
 }
 
 /// Arrays side by side on the host as they will lie on the device, where one copy brings them.
@@ -29,6 +29,7 @@ class Staging {
   ScheduleView add(const Schedule& s) {
     ScheduleView view{};
     view.items = add(s.items);
+    view.granules = s.granules.empty() ? nullptr : add(s.granules);
     view.units = add(s.units);
     view.splits = add(s.splits);
     view.unit_count = static_cast<std::int32_t>(s.units.size());
@@ -81,9 +82,8 @@ std::shared_ptr<const AttentionSchedules> PatternSchedules::get(cudaStream_t str
   if (pattern.id != 0) {
     if (const auto* kept = kept_.find(key)) return *kept;
   }
-  const SplitRule rule = split_rule_of(kernels);
-  const Schedule rows = compile_schedule(pattern, Side::rows, rule);
-  const Schedule columns = compile_schedule(pattern, Side::columns, rule);
+  const Schedule rows = schedule_for(kernels, pattern, Side::rows);
+  const Schedule columns = schedule_for(kernels, pattern, Side::columns);
   auto schedules = std::make_shared<const AttentionSchedules>(pool_, stream, rows, columns);
   if (pattern.id != 0) kept_.insert(key, schedules, bytes_of(rows) + bytes_of(columns));
   return schedules;
