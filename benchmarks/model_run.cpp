@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "benchmarks/flops.h"
 #include "core/errors.h"
 #include "core/rng.h"
 #include "ops/losses.h"
+#include "ops/rows.h"
 
 namespace dnabird::benchmarks {
 
@@ -39,6 +41,10 @@ ModelRun::ModelRun(model::Model& model, const Sequences& sequences)
     core::require(static_cast<std::int64_t>(sequence.size()) == batch_.tokens,
                   "ModelRun: sequences of one length are needed");
   }
+  std::vector<std::int32_t> every_row(static_cast<std::size_t>(tokens()));
+  std::iota(every_row.begin(), every_row.end(), 0);
+  every_row_ =
+      Tensor::from_host(model.kernels(), {tokens()}, std::span<const std::int32_t>(every_row));
 }
 
 Tensor ModelRun::forward() const {
@@ -75,12 +81,17 @@ void ModelRun::label_every_seventh() {
 }
 
 double ModelRun::hidden_loss(const Tensor& hidden, Tensor& dhidden) const {
+  core::KernelSet& kernels = model_.kernels();
   const core::Shape rows{tokens(), model_.config().channels};
-  const Tensor zeros = Tensor::zeros(model_.kernels(), rows);
+  const Tensor zeros = Tensor::zeros(kernels, rows, kernels.parameter_dtype());
   const auto n = static_cast<double>(hidden.size());
-  dhidden =
-      ops::squared_error_backward(hidden.reshape(rows), zeros, {}, 1 / n).reshape(hidden.shape());
-  return model_.kernels().sum_of_squares(hidden.size(), hidden.data()) / n;
+  // Losses are computed in the type of parameters.
+  const bool converts = hidden.dtype() != kernels.parameter_dtype();
+  const Tensor values = converts ? ops::gather_rows(hidden, every_row_) : hidden.reshape(rows);
+  const Tensor dvalues = ops::squared_error_backward(values, zeros, {}, 1 / n);
+  dhidden = converts ? Tensor::zeros(kernels, hidden.shape()) : dvalues.reshape(hidden.shape());
+  if (converts) ops::scatter_add_rows(dvalues, every_row_, dhidden);
+  return kernels.sum_of_squares(values.size(), values.data()) / n;
 }
 
 double ModelRun::masked_token_loss(const Tensor& hidden, model::ForwardCache& cache,

@@ -54,6 +54,7 @@ class ModelRun {
   model::Model& model_;
   Sequences sequences_;
   model::TokenBatch batch_;
+  core::Tensor every_row_;                 // (B*T) i32: 0, 1, ...
   core::Tensor rows_, labels_;             // (M) i32
   std::optional<train::AdamW> optimizer_;  // from the first step on
   std::int64_t step_ = 0;

@@ -72,6 +72,16 @@ TEST_F(ModelRunTest, LogitsAreThoseOfTheRows) {
   }());
 }
 
+TEST_F(ModelRunTest, AStepInBf16StartsAtTheSameLoss) {
+  if (!kernels::has_bf16("cpu")) GTEST_SKIP() << "a processor without bf16";
+  const auto kernels = core::open_device("cpu", "bf16", 1);
+  model::Model model(*kernels, config());
+  model.initialize(1);
+  benchmarks::ModelRun run(model, benchmarks::random_sequences(2, 200, 69));
+  const double loss = run.training_step(Loss::hidden);
+  EXPECT_NEAR(run_.training_step(Loss::hidden), loss, 2e-2 * loss);
+}
+
 TEST_F(ModelRunTest, LabelsAreNeededForMaskedTokens) {
   EXPECT_THROW(run_.training_step(Loss::masked_tokens), std::logic_error);
 }
