@@ -245,7 +245,7 @@ int run_finetune(const std::vector<std::string>& arguments) {
   TrainingOptions& training = options.training;
   check_training_options(training);
   const CommonOptions& common = training.common;
-  const auto kernels = core::open_device(common.device, training_precision(common), common.threads);
+  const auto kernels = core::open_training_device(common.device, common.precision, common.threads);
   TrainingRun run(training, *kernels);
   set_run_options(options, run);
   BaseModel base = open_base(training, *kernels, run);

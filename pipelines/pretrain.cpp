@@ -122,7 +122,7 @@ int run_pretrain(const std::vector<std::string>& arguments) {
   check_training_options(training);
   check_steps(training);
   const CommonOptions& common = training.common;
-  const auto kernels = core::open_device(common.device, training_precision(common), common.threads);
+  const auto kernels = core::open_training_device(common.device, common.precision, common.threads);
   TrainingRun run(training, *kernels);
 
   const BaseModel base = open_base(training, *kernels, run);

@@ -98,10 +98,6 @@ void add_training_options(OptionParser& parser, TrainingOptions* o) {
   parser.add_common(&o->common, OptionParser::kDevice | OptionParser::kSeed);
 }
 
-std::string training_precision(const CommonOptions& options) {
-  return options.precision == "auto" ? "f32" : options.precision;
-}
-
 void check_training_options(const TrainingOptions& o) {
   if (o.common.output.empty() || o.common.output == "-") {
     throw UsageError("missing option --output (-o): the folder for the model");

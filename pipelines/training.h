@@ -43,8 +43,6 @@ void add_training_options(OptionParser& parser, TrainingOptions* options);
 /// looks at those that may have to be counted from the data first.
 void check_training_options(const TrainingOptions& options);
 
-/// --precision for core::open_device: training takes bf16 only where it is asked for.
-std::string training_precision(const CommonOptions& options);
 void check_steps(const TrainingOptions& options);
 
 /// A run's folder and what its checkpoints must know to be resumed by the same run only.

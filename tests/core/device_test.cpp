@@ -11,13 +11,46 @@ namespace {
 
 using support::throws_usage_error;
 
-TEST(Device, AutoIsTheCpuInTheFastestThatItHas) {
-  for (const char* name : {"auto", "cpu"}) {
-    EXPECT_EQ(open_device(name, "f32", 1)->name(), "cpu");
-    EXPECT_EQ(open_device(name, "f32", 1)->dtype(), kernels::DType::f32);
-    EXPECT_EQ(open_device(name, "auto", 1)->dtype(),
-              kernels::has_bf16("cpu") ? kernels::DType::bf16 : kernels::DType::f32);
+/// Sets DNABIRD_DEVICE for a scope.
+class AskedDevice {
+ public:
+  explicit AskedDevice(const char* name) { setenv("DNABIRD_DEVICE", name, 1); }
+  AskedDevice(const AskedDevice&) = delete;
+  AskedDevice& operator=(const AskedDevice&) = delete;
+  ~AskedDevice() { unsetenv("DNABIRD_DEVICE"); }
+};
+
+TEST(Device, AutoIsWhatTheEnvironmentNames) {
+  {
+    const AskedDevice cpu("cpu");
+    EXPECT_EQ(open_device("auto", "f32", 1)->name(), "cpu");
   }
+  for (const char* name : {"tpu", "cuda:x"}) {
+    const AskedDevice none(name);
+    EXPECT_THAT([] { open_device("auto", "f32", 1); },
+                throws_usage_error(std::string("DNABIRD_DEVICE=") + name));
+    EXPECT_EQ(open_device("cpu", "f32", 1)->name(), "cpu");
+  }
+}
+
+TEST(Device, TrainingOnTheCpuIsInF32UnlessAsked) {
+  EXPECT_EQ(open_training_device("cpu", "auto", 1)->dtype(), kernels::DType::f32);
+  if (kernels::has_bf16("cpu")) {
+    EXPECT_EQ(open_training_device("cpu", "bf16", 1)->dtype(), kernels::DType::bf16);
+  }
+}
+
+TEST(Device, AutoIsTheFastestThatIsThere) {
+  std::string why_not;
+  const std::string fastest = kernels::fastest_device(&why_not);
+  EXPECT_TRUE(open_device("auto", "auto", 1)->name().starts_with(fastest));
+  EXPECT_TRUE(why_not.empty() || fastest == "cpu");
+}
+
+TEST(Device, TheCpuTakesTheFastestPrecisionThatItHas) {
+  EXPECT_EQ(open_device("cpu", "f32", 1)->dtype(), kernels::DType::f32);
+  EXPECT_EQ(open_device("cpu", "auto", 1)->dtype(),
+            kernels::has_bf16("cpu") ? kernels::DType::bf16 : kernels::DType::f32);
 }
 
 TEST(Device, Bf16IsRefusedWhereTheProcessorHasNone) {

@@ -49,6 +49,7 @@ inline void redirect(const std::string& path, int flags, int descriptor) {
 [[noreturn]] inline void become_program(const std::vector<std::string>& words,
                                         const ProcessOptions& options) {
   if (!options.folder.empty() && chdir(options.folder.c_str()) != 0) _exit(96);
+  setenv("DNABIRD_DEVICE", "cpu", 1);  // the same on machines with a GPU
   for (const auto& [name, value] : options.environment) setenv(name.c_str(), value.c_str(), 1);
   // The test may itself have been started in the background, where these are ignored.
   for (const int number : {SIGINT, SIGTERM, SIGPIPE}) signal(number, SIG_DFL);

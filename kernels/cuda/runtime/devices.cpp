@@ -9,7 +9,14 @@ int device_count(std::string* why_not) {
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error == cudaSuccess && count > 0) return count;
   cudaGetLastError();
-  *why_not = error == cudaSuccess ? "no CUDA device" : cudaGetErrorString(error);
+  int driver = 0;
+  if (error == cudaSuccess || error == cudaErrorNoDevice) {
+    *why_not = "no CUDA device";
+  } else if (cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0) {
+    *why_not = "no NVIDIA driver";
+  } else {
+    *why_not = cudaGetErrorString(error);
+  }
   return 0;
 }
 
