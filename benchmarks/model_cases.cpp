@@ -6,6 +6,7 @@
 
 #include "benchmarks/flops.h"
 #include "benchmarks/model_run.h"
+#include "core/rng.h"
 #include "model/layers.h"
 
 namespace dnabird::benchmarks {
@@ -53,11 +54,30 @@ Sequences sequences_of(const Shape& shape) {
   return random_sequences(shape.batch, shape.tokens, shape.size.vocabulary);
 }
 
+/// Random weights of about the size that training begins with. Not initialize(), which takes
+/// seconds to draw those of a base model: after a million they repeat.
+void draw_weights(model::Model& model) {
+  constexpr std::int64_t kDrawn = 1'000'003;
+  core::Rng rng(1, 3);
+  std::vector<float> drawn(kDrawn);
+  for (float& value : drawn) value = static_cast<float>(0.07 * rng.uniform() - 0.035);
+  model::Parameters& parameters = model.parameters();
+  std::vector<float> values(parameters.size());
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = drawn[i % kDrawn];
+  for (const model::ParameterInfo& parameter : parameters.list()) {
+    const bool is_gain = parameter.name.ends_with("LayerNorm.weight");
+    if (!is_gain && !parameter.name.ends_with("bias")) continue;
+    const auto begin = values.begin() + parameter.begin;
+    std::fill(begin, begin + core::element_count(parameter.shape), is_gain ? 1.0F : 0.0F);
+  }
+  model.kernels().copy_in(parameters.values().data(), values.data(), values.size() * sizeof(float));
+}
+
 /// A model and its batch, for as long as calls need them.
 struct Holder {
   Holder(core::KernelSet& kernels, const Shape& shape)
       : model(kernels, config_of(shape)), run(model, sequences_of(shape)) {
-    model.initialize(1);
+    draw_weights(model);
   }
   model::Model model;
   ModelRun run;
@@ -103,7 +123,7 @@ struct LayerHolder {
         lengths(lengths_of(kernels, shape)),
         pattern(
             model::pattern_of_layer(model.config(), shape.tokens / model.config().block_size, 0)) {
-    model.initialize(1);
+    draw_weights(model);
     const auto batch = model::make_token_batch(kernels, sequences_of(shape), 64);
     x = model.embed(batch);
   }

@@ -44,7 +44,8 @@ void print_header(bool scaling) {
 
 /// Of one call.
 double seconds(const ModelCase& c, core::KernelSet& kernels, kernels::bench::Clock clock) {
-  return kernels::bench::fastest(c.make(kernels), clock, {2, 0.5});
+  const double at_least = kernels::bench::is_asynchronous(kernels) ? 0.25 : 0.5;
+  return kernels::bench::fastest(c.make(kernels), clock, {2, at_least});
 }
 
 /// Seconds per token.
