@@ -15,7 +15,6 @@ namespace {
 /// Values of array number `stream`: floats, so that every precision gets the same numbers.
 std::vector<float> values_of(const FloatArray& array, std::uint64_t stream) {
   std::vector<float> values(array.n);
-  if (array.scale == 0) return values;
 #pragma omp parallel for schedule(static)
   for (std::int64_t i = 0; i < array.n; ++i) {
     const double unit = philox_word(1, stream, i) / 4294967296.0;
@@ -70,6 +69,10 @@ class Session {
       const std::size_t bytes = bytes_of(array, kernels);
       buffers_.f.push_back(array.holds == Holds::parameters ? kernels.allocate_parameters(bytes)
                                                             : kernels.allocate(bytes));
+      if (array.scale == 0) {
+        kernels.zero(buffers_.f.back(), bytes);
+        continue;
+      }
       const std::vector<float> values = values_of(array, n);
       switch (type_of(array, kernels)) {
         case DType::f64:
