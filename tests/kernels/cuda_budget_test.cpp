@@ -4,8 +4,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "kernels/cuda/attention_key_gradient_hopper.h"
-#include "kernels/cuda/attention_query_gradient_hopper.h"
+#include "kernels/cuda/attention/key_gradient_hopper.h"
+#include "kernels/cuda/attention/query_gradient_hopper.h"
 #include "support/cuda_host_hopper.h"
 #include "support/test_data.h"
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "kernels/cuda/attention_plan.h"
+#include "kernels/cuda/attention/plan.h"
 #include "kernels/cuda/runtime/recently_used.h"
 #include "support/block_lists.h"
 

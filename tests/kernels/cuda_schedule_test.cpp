@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <tuple>
 
-#include "kernels/cuda/schedule.h"
+#include "kernels/cuda/attention/schedule.h"
 #include "support/cuda_patterns.h"
 
 namespace dnabird::test {

@@ -4,8 +4,8 @@
 
 #include <set>
 
-#include "kernels/cuda/attention_view.h"
-#include "kernels/cuda/tile.h"
+#include "kernels/cuda/attention/tile.h"
+#include "kernels/cuda/attention/view.h"
 #include "support/cuda_host_warp.h"
 
 namespace dnabird::test {

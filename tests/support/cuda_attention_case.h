@@ -9,8 +9,8 @@
 #include <string>
 #include <utility>
 
-#include "kernels/cuda/attention_combine.h"
-#include "kernels/cuda/attention_view.h"
+#include "kernels/cuda/attention/combine.h"
+#include "kernels/cuda/attention/view.h"
 #include "kernels/reference/block_attention.h"
 #include "support/cuda_host_warp.h"
 #include "support/cuda_patterns.h"

@@ -1,9 +1,9 @@
 // The passes of the CUDA kernels of block attention, run by emulated warps.
 #pragma once
 
-#include "kernels/cuda/attention_key_gradient_hopper.h"
-#include "kernels/cuda/attention_plain.h"
-#include "kernels/cuda/attention_query_gradient_hopper.h"
+#include "kernels/cuda/attention/key_gradient_hopper.h"
+#include "kernels/cuda/attention/plain.h"
+#include "kernels/cuda/attention/query_gradient_hopper.h"
 #include "support/cuda_attention_case.h"
 #include "support/cuda_host_hopper.h"
 

@@ -9,7 +9,7 @@
 #include <memory>
 #include <stdexcept>
 
-#include "kernels/cuda/hopper_pipeline.h"
+#include "kernels/cuda/attention/hopper_pipeline.h"
 #include "support/cuda_host_warp.h"
 
 namespace dnabird::test {

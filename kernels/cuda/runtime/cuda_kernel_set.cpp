@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "kernels/cuda/block_attention.h"
+#include "kernels/cuda/ops/block_attention.h"
 #include "kernels/cuda/ops/dropout.h"
 #include "kernels/cuda/ops/embedding.h"
 #include "kernels/cuda/ops/gelu.h"

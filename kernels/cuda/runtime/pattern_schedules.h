@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-#include "kernels/cuda/attention_plan.h"
+#include "kernels/cuda/attention/plan.h"
 #include "kernels/cuda/runtime/recently_used.h"
 #include "kernels/memory_pool.h"
 

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <optional>
 
-#include "kernels/cuda/attention_view.h"
+#include "kernels/cuda/attention/view.h"
 
 namespace dnabird::kernels::cuda {
 
-/// attention_kernels_plain.cu, attention_kernels_sm80.cu, attention_kernels_sm90.cu.
+/// kernels_plain.cu, kernels_sm80.cu, kernels_sm90.cu.
 enum class AttentionKernels { plain, mma, wgmma };
 
 /// What DNABIRD_CUDA_ATTENTION names, for tests; nothing where it is not set. Throws

@@ -1,12 +1,12 @@
 // Block attention forward for one unit of the schedule on sm_90a; formulas and results are those of
-// attention_forward.h. S = Q K^T comes from tiles in shared memory, O += P V takes P from
+// forward.h. S = Q K^T comes from tiles in shared memory, O += P V takes P from
 // registers. The product S of pair j runs beside P V of pair j - 1, which covers the exponentials
 // of pair j:
 //   start S(j); start P(j-1) V(j-1); wait for S(j); softmax of S(j); wait for P V(j-1); scale O.
 #pragma once
 
-#include "kernels/cuda/attention_forward.h"
-#include "kernels/cuda/hopper_pipeline.h"
+#include "kernels/cuda/attention/forward.h"
+#include "kernels/cuda/attention/hopper_pipeline.h"
 
 namespace dnabird::kernels::cuda {
 

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/attention/tile.h"
 #include "kernels/cuda/host_device.h"
-#include "kernels/cuda/tile.h"
 
 namespace dnabird::kernels::cuda {
 

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/attention/schedule.h"
 #include "kernels/cuda/host_device.h"
-#include "kernels/cuda/schedule.h"
 
 namespace dnabird::kernels::cuda {
 

@@ -1,15 +1,15 @@
-// Block attention for sm_90a: TMA, wgmma, mbarriers. The algorithms: attention_forward_hopper.h,
-// attention_query_gradient_hopper.h, attention_key_gradient_hopper.h; partial results are combined
-// by the kernels of attention_kernels_sm80.cu.
+// Block attention for sm_90a: TMA, wgmma, mbarriers. The algorithms: forward_hopper.h,
+// query_gradient_hopper.h, key_gradient_hopper.h; partial results are combined
+// by the kernels of kernels_sm80.cu.
 //
 // Launch: one thread block of 160 threads for each unit of the schedule and sequence (and head, if
 // heads share lists); kSharedBytes of dynamic shared memory. Planned thread blocks per
 // multiprocessor: tests/kernels/cuda_budget.txt.
-#include "kernels/cuda/attention_forward_hopper.h"
-#include "kernels/cuda/attention_key_gradient_hopper.h"
-#include "kernels/cuda/attention_launch.h"
-#include "kernels/cuda/attention_query_gradient_hopper.h"
-#include "kernels/cuda/device_hopper.cuh"
+#include "kernels/cuda/attention/device_hopper.cuh"
+#include "kernels/cuda/attention/forward_hopper.h"
+#include "kernels/cuda/attention/key_gradient_hopper.h"
+#include "kernels/cuda/attention/launch.h"
+#include "kernels/cuda/attention/query_gradient_hopper.h"
 #include "kernels/cuda/launch.cuh"
 
 namespace dnabird::kernels::cuda {

@@ -11,8 +11,8 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/attention_view.h"
-#include "kernels/cuda/tile.h"
+#include "kernels/cuda/attention/tile.h"
+#include "kernels/cuda/attention/view.h"
 
 namespace dnabird::kernels::cuda {
 

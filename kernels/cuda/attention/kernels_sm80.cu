@@ -1,14 +1,14 @@
 // Block attention with mma.sync for block 64 and heads of 32, 64 and 128. The algorithms:
-// attention_forward.h, attention_query_gradient.h, attention_key_gradient.h.
+// forward.h, query_gradient.h, key_gradient.h.
 //
 // Launch: one thread block of 128 threads for each unit of the schedule and sequence (and head, if
 // heads share lists); kSharedBytes of dynamic shared memory. Combining: one of 256 threads for each
 // split row or column. Planned thread blocks per multiprocessor: tests/kernels/cuda_budget.txt.
-#include "kernels/cuda/attention_combine.h"
-#include "kernels/cuda/attention_key_gradient.h"
-#include "kernels/cuda/attention_launch.h"
-#include "kernels/cuda/attention_query_gradient.h"
-#include "kernels/cuda/device_warp.cuh"
+#include "kernels/cuda/attention/combine.h"
+#include "kernels/cuda/attention/device_warp.cuh"
+#include "kernels/cuda/attention/key_gradient.h"
+#include "kernels/cuda/attention/launch.h"
+#include "kernels/cuda/attention/query_gradient.h"
 #include "kernels/cuda/launch.cuh"
 
 namespace dnabird::kernels::cuda {

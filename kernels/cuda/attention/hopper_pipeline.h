@@ -12,9 +12,9 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/attention/tile_products.h"
+#include "kernels/cuda/attention/wgmma_layout.h"
 #include "kernels/cuda/host_device.h"
-#include "kernels/cuda/tile_products.h"
-#include "kernels/cuda/wgmma_layout.h"
 
 namespace dnabird::kernels::cuda {
 

@@ -1,5 +1,5 @@
 // The pass of block attention's backward over rows: dQ, and delta for the pass over columns
-// (attention_key_gradient.h). Two passes recompute S and P once more than one would, but add
+// (key_gradient.h). Two passes recompute S and P once more than one would, but add
 // nothing atomically: every element is one sum in a fixed order.
 //
 // A warp has 16 queries, Q and dout as A fragments. For each pair, kKeys keys at a time so that
@@ -8,7 +8,7 @@
 //   dQ += dS K;  at the end dQ *= scale,  with delta = sum_d dout out.
 #pragma once
 
-#include "kernels/cuda/attention_forward.h"
+#include "kernels/cuda/attention/forward.h"
 
 namespace dnabird::kernels::cuda {
 

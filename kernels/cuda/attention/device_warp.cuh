@@ -1,4 +1,4 @@
-// The warp and thread block of attention_*.h on a device: a register is a register, the rest is
+// The warp and thread block of the algorithms on a device: a register is a register, the rest is
 // PTX. What each instruction does, and the emulated counterpart: tests/support/cuda_host_warp.h.
 #pragma once
 

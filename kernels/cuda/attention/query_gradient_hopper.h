@@ -1,10 +1,10 @@
 // The pass of block attention's backward over rows on sm_90a; formulas and results are those of
-// attention_query_gradient.h. Q and dout stay in shared memory, dS passes in registers. Thread
+// query_gradient.h. Q and dout stay in shared memory, dS passes in registers. Thread
 // blocks that share a multiprocessor cover each other's exponentials.
 #pragma once
 
-#include "kernels/cuda/attention_forward_hopper.h"
-#include "kernels/cuda/attention_query_gradient.h"
+#include "kernels/cuda/attention/forward_hopper.h"
+#include "kernels/cuda/attention/query_gradient.h"
 
 namespace dnabird::kernels::cuda {
 

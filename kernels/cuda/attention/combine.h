@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "kernels/cuda/attention_view.h"
+#include "kernels/cuda/attention/view.h"
 
 namespace dnabird::kernels::cuda {
 

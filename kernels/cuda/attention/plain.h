@@ -1,11 +1,11 @@
 // Block attention by plain dot products, for blocks and heads that the tile kernels do not take
 // (blocks of 16 and 32, any head to 128) and for f32. One warp has one query (or one key); each of
 // its lanes takes every 32nd key (or query), then every 32nd element of the head. Everything is
-// f32 but what lies in memory. Formulas: attention_forward.h, attention_query_gradient.h and
-// attention_key_gradient.h; schedules must not be split.
+// f32 but what lies in memory. Formulas: forward.h, query_gradient.h and
+// key_gradient.h; schedules must not be split.
 #pragma once
 
-#include "kernels/cuda/attention_view.h"
+#include "kernels/cuda/attention/view.h"
 
 namespace dnabird::kernels::cuda {
 

@@ -1,4 +1,4 @@
-#include "kernels/cuda/schedule.h"
+#include "kernels/cuda/attention/schedule.h"
 
 #include <algorithm>
 #include <cmath>

@@ -12,8 +12,8 @@
 // per-warp state.
 #pragma once
 
-#include "kernels/cuda/attention_view.h"
-#include "kernels/cuda/tile_products.h"
+#include "kernels/cuda/attention/tile_products.h"
+#include "kernels/cuda/attention/view.h"
 
 namespace dnabird::kernels::cuda {
 

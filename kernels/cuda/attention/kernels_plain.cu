@@ -1,9 +1,9 @@
-// Block attention by plain dot products (attention_plain.h).
+// Block attention by plain dot products (plain.h).
 //
 // Launch: thread blocks of 128 threads, each with four rows of a block; no shared memory.
-#include "kernels/cuda/attention_launch.h"
-#include "kernels/cuda/attention_plain.h"
-#include "kernels/cuda/device_warp.cuh"
+#include "kernels/cuda/attention/device_warp.cuh"
+#include "kernels/cuda/attention/launch.h"
+#include "kernels/cuda/attention/plain.h"
 #include "kernels/cuda/launch.cuh"
 
 namespace dnabird::kernels::cuda {

@@ -1,11 +1,11 @@
 // The pass of block attention's backward over columns on sm_90a; formulas and results are those of
-// attention_key_gradient.h. K and V stay in shared memory; P^T and dS^T pass in registers. Lanes of
+// key_gradient.h. K and V stay in shared memory; P^T and dS^T pass in registers. Lanes of
 // the producer warp copy lse and delta, whose rows TMA cannot take (a row of T floats need not
 // begin at 16 bytes), and write 0 for queries beyond the length.
 #pragma once
 
-#include "kernels/cuda/attention_forward_hopper.h"
-#include "kernels/cuda/attention_key_gradient.h"
+#include "kernels/cuda/attention/forward_hopper.h"
+#include "kernels/cuda/attention/key_gradient.h"
 
 namespace dnabird::kernels::cuda {
 

@@ -1,4 +1,4 @@
-#include "kernels/cuda/attention_plan.h"
+#include "kernels/cuda/attention/plan.h"
 
 #include <cstdlib>
 #include <stdexcept>

@@ -1,12 +1,12 @@
-// The warp and thread block of attention_*_hopper.h on sm_90a: 160 threads, of which the last warp
+// The warp and thread block of *_hopper.h on sm_90a: 160 threads, of which the last warp
 // is the producer. What each instruction does: tests/support/cuda_host_hopper.h.
 #pragma once
 
 #include <cuda.h>
 
-#include "kernels/cuda/device_warp.cuh"
-#include "kernels/cuda/hopper_pipeline.h"
-#include "kernels/cuda/wgmma.cuh"
+#include "kernels/cuda/attention/device_warp.cuh"
+#include "kernels/cuda/attention/hopper_pipeline.h"
+#include "kernels/cuda/attention/wgmma.cuh"
 
 namespace dnabird::kernels::cuda {
 

@@ -10,7 +10,7 @@
 // replaced by 0 at the end.
 #pragma once
 
-#include "kernels/cuda/attention_forward.h"
+#include "kernels/cuda/attention/forward.h"
 
 namespace dnabird::kernels::cuda {
 

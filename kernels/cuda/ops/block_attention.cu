@@ -1,11 +1,11 @@
-#include "kernels/cuda/block_attention.h"
+#include "kernels/cuda/ops/block_attention.h"
 
 #include <initializer_list>
 #include <memory>
 #include <type_traits>
 
 #include "kernels/bf16.h"
-#include "kernels/cuda/attention_launch.h"
+#include "kernels/cuda/attention/launch.h"
 #include "kernels/cuda/runtime/pattern_schedules.h"
 
 namespace dnabird::kernels::cuda {
