@@ -287,9 +287,9 @@ TEST_F(Finetune, CalibrationUndoesClassWeightsAndKeepsTheOrder) {
   EXPECT_NEAR(after["metrics"]["AUROC"].get<double>(), before["metrics"]["AUROC"].get<double>(),
               1e-3);
   // What was measured is what was written.
-  const ProcessResult measured =
-      run_dnabird({"evaluate", "-m", "model", "--data", "dev.csv", "--resamples", "0"},
-                  {.folder = folder_.path()});
+  const ProcessResult measured = run_dnabird(
+      {"evaluate", "-m", "model", "--data", "dev.csv", "--resamples", "0", "--precision", "f32"},
+      {.folder = folder_.path()});
   int seen = 0;
   for (const std::vector<std::string>& row : support::rows_of(measured.out)) {
     for (std::size_t i = 0; i + 1 < row.size(); ++i) {
