@@ -17,8 +17,7 @@ std::unique_ptr<kernels::KernelSet> open_device(const std::string& device,
 
 /// The same to train on, where auto is bf16 on a GPU and f32 on a processor.
 std::unique_ptr<kernels::KernelSet> open_training_device(const std::string& device,
-                                                         const std::string& precision,
-                                                         int threads);
+                                                         const std::string& precision, int threads);
 
 /// A kernel set in double precision on plain loops: the oracle of tests.
 std::unique_ptr<kernels::KernelSet> open_reference();
