@@ -86,7 +86,7 @@ struct LinearArgs {
   std::optional<Gelu> gelu = std::nullopt;
   void* before_gelu = nullptr;  // (rows,out) or null: x w^T + bias, kept for backward
 };
-/// Gradients of the sum, before any gelu.
+/// Gradients of the sum, before any gelu. Where x is gelu(s), dx can be that of s: dx * gelu'(s).
 struct LinearGrad {
   std::int64_t rows, in, out;
   const void* x;                   // (rows,in)
@@ -96,6 +96,8 @@ struct LinearGrad {
   void* dw;                        // (out,in) += or null
   void* dbias;                     // (out) += or null
   const void* dx_start = nullptr;  // (rows,in) or null: added to dx (a residual's); may equal dx
+  std::optional<Gelu> gelu_of_x = std::nullopt;  // then there is no dx_start
+  const void* before_gelu = nullptr;             // (rows,in): s
 };
 
 /// Inverted dropout: keeps an element with probability 1-p and scales it by 1/(1-p). Element i

@@ -30,7 +30,7 @@ case $mode in
     build=$root/build-sanitize
     # GCC's own warnings about uninitialised values misfire on instrumented code.
     configure_and_build "$root" "$build" all -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-      -DDNABIRD_TESTS=ON -DDNABIRD_SANITIZE=address,undefined -DDNABIRD_BENCHMARKS=OFF \
+      -DDNABIRD_TESTS=ON -DDNABIRD_SANITIZE=address,undefined -DDNABIRD_BENCHMARKS=OFF -DDNABIRD_CUDA=OFF \
       -DCMAKE_CXX_FLAGS=-Wno-maybe-uninitialized
     export ASAN_OPTIONS=detect_stack_use_after_return=1
     export UBSAN_OPTIONS=print_stacktrace=1

@@ -218,8 +218,8 @@ std::int64_t scratch_of(const std::vector<Chunk>& chunks) {
 
 /// All gradients of one slice of one group.
 template <class T>
-void slice_backward(const Backward& b, std::int64_t task, const std::vector<Chunk>& chunks,
-                    void* scratch) {
+void slice_backward(const ElementLoops<T>& loops, const Backward& b, std::int64_t task,
+                    const std::vector<Chunk>& chunks, void* scratch) {
   const LinearGrad& a = b.args;
   const std::int64_t group = task / b.slices, slice = task % b.slices;
   const std::int64_t column = slice * b.slice, sums = group * a.out + column;
@@ -239,6 +239,10 @@ void slice_backward(const Backward& b, std::int64_t task, const std::vector<Chun
         std::copy_n(as<T>(a.dx_start) + first * a.in, share.dx_rows.count * a.in, dx);
       }
       share.dx->run({.a = as<T>(a.dy) + first * a.out, .b = b.weight, .c = dx, .scratch = scratch});
+      if (a.gelu_of_x) {
+        const T* before = as<T>(a.before_gelu) + first * a.in;
+        loops.gelu_backward(*a.gelu_of_x, share.dx_rows.count * a.in, before, dx, dx);
+      }
     }
     if (a.dbias) add_rows(chunk.rows.count, share.columns.count, a.out, dy, b.dbias + sums);
   }
@@ -310,7 +314,8 @@ void linear_backward_by_onednn(const Context& context, const LinearGrad& a) {
   b.dbias = dbias.data();
   const OneDnnThreads one(1);
   for_each_task(context, b.groups * b.slices, [&](std::int64_t task, int thread) {
-    slice_backward<T>(b, task, task / b.slices == b.groups - 1 ? rest : whole,
+    slice_backward<T>(context.tier.loops<T>(), b, task,
+                      task / b.slices == b.groups - 1 ? rest : whole,
                       memory.data() + thread * scratch);
   });
   if (a.dw) add_groups(context, b.groups, a.out * a.in, b.dw, floats(a.dw));

@@ -169,6 +169,9 @@ void linear_backward_by_tiles(const Context& context, const LinearGrad& a) {
     product_with(context, a.rows, floats(a.dy), floats(a.w),
                  {.side = Side::as_it_is, .depth = a.out, .columns = a.in},
                  {a.dx_start ? Start::add : Start::zero, nullptr, floats(a.dx)});
+    if (a.gelu_of_x) {
+      gelu_backward<float>(context, *a.gelu_of_x, {a.rows * a.in, a.before_gelu, a.dx, a.dx});
+    }
   }
   if (a.dw) weight_gradients(context, a);
   if (a.dbias) add_column_sums(context, a.rows, a.out, floats(a.dy), floats(a.dbias));

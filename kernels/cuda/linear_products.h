@@ -26,6 +26,8 @@ struct LinearProduct {
   bool has_bias = false;       // of y
   bool has_gelu = false;       // of y: the tanh form
   bool keeps_sum = false;      // of y: what gelu is taken of is written too
+  bool undoes_gelu = false;    // of dx: times gelu' of what gelu was taken of
+  bool rounds = false;         // f32: operands may be rounded to TF32
   std::int64_t row_class = 0;  // of dw, which sums over rows: row_class_of(rows)
 
   friend auto operator<=>(const LinearProduct&, const LinearProduct&) = default;
@@ -39,7 +41,7 @@ struct LinearOperands {
   const void* c;  // of the shape of D, or null: 0; may equal d
   void* d;        // y, dx, dw
   const void* bias = nullptr;
-  void* sum = nullptr;  // of the shape of D
+  void* sum = nullptr;  // of the shape of D: what gelu is taken of, or was
 };
 
 /// (rows,columns), column-major without gaps.

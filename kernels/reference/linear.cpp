@@ -40,6 +40,9 @@ void linear_backward(const LinearGrad& a) {
       if (a.dbias) as<T>(a.dbias)[o] += dy;
     }
   }
+  if (a.dx && a.gelu_of_x) {
+    gelu_backward<T>(*a.gelu_of_x, a.rows * a.in, a.before_gelu, a.dx, a.dx);
+  }
 }
 
 template void linear_forward<float>(const LinearArgs&);

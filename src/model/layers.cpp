@@ -219,11 +219,11 @@ Tensor feed_forward_backward(const LayerContext& context, std::int64_t layer,
   Tensor dsum = norm_backward(context, at + "output.LayerNorm", cache.output_sum, cache.output_norm,
                               dy);                                                   // (B,T,C)
   const Tensor ddown = drop_backward(context, use_after_feed_forward(layer), dsum);  // (B,T,C)
-  const Tensor dactivated =
-      dense_backward(context, at + "output.dense", cache.activated, ddown);          // (B,T,F)
-  const Tensor dup = ops::gelu_backward(context.config.gelu, cache.up, dactivated);  // (B,T,F)
   const Parameters& p = context.parameters;
-  const std::string name = at + "intermediate.dense";
+  const std::string down = at + "output.dense", name = at + "intermediate.dense";
+  const Tensor dup = ops::linear_backward_through_gelu(
+      {cache.up, cache.activated, context.config.gelu}, p.value(down + ".weight"), ddown,
+      p.gradient(down + ".weight"), p.gradient(down + ".bias"));  // (B,T,F)
   ops::linear_backward_add(cache.attended, p.value(name + ".weight"), dup,
                            p.gradient(name + ".weight"), p.gradient(name + ".bias"), dsum);
   return dsum;

@@ -75,6 +75,20 @@ Tensor linear_backward(const Tensor& x, const Tensor& w, const Tensor& dy, Tenso
   return dx;
 }
 
+Tensor linear_backward_through_gelu(const GeluOutput& x, const Tensor& w, const Tensor& dy,
+                                    Tensor dw, Tensor dbias) {
+  check_backward(x.value, w, dy, dw, dbias);
+  check_floats("linear backward", {{"x", &x.value}, {"before", &x.before}});
+  check_shapes(x.before.size() == x.value.size(), "linear backward",
+               "what gelu was taken of does not fit x", {{"before", &x.before}, {"x", &x.value}});
+  Tensor dbefore = Tensor::empty(x.value.kernels(), x.value.shape(), x.value.dtype());
+  kernels::LinearGrad args = backward_args(x.value, w, dy, dw, dbias, dbefore);
+  args.gelu_of_x = x.gelu;
+  args.before_gelu = x.before.data();
+  kernels_for(x.value).linear_backward(args);
+  return dbefore;
+}
+
 void linear_backward_add(const Tensor& x, const Tensor& w, const Tensor& dy, Tensor dw,
                          Tensor dbias, Tensor& dx) {
   check_backward(x, w, dy, dw, dbias);

@@ -20,7 +20,18 @@ core::Tensor linear_gelu_forward(const core::Tensor& x, const core::Tensor& w,
 core::Tensor linear_backward(const core::Tensor& x, const core::Tensor& w, const core::Tensor& dy,
                              core::Tensor dw, core::Tensor dbias);
 
-/// The same, but adds to dx, where a residual's gradient lies.
+/// What gelu made of `before` (...,in).
+struct GeluOutput {
+  const core::Tensor& before;
+  const core::Tensor& value;  // (...,in)
+  kernels::Gelu gelu;
+};
+/// linear_backward for x = gelu(before): returns the gradient of `before` in place of dx.
+core::Tensor linear_backward_through_gelu(const GeluOutput& x, const core::Tensor& w,
+                                          const core::Tensor& dy, core::Tensor dw,
+                                          core::Tensor dbias);
+
+/// linear_backward that adds to dx, where a residual's gradient lies.
 void linear_backward_add(const core::Tensor& x, const core::Tensor& w, const core::Tensor& dy,
                          core::Tensor dw, core::Tensor dbias, core::Tensor& dx);
 

@@ -57,7 +57,7 @@ struct Arrays {
         bias(pool, p, p.out),
         // dw holds floats.
         result(pool, p, std::max(most * std::max(p.in, p.out), 2 * p.in * p.out)),
-        sum(pool, p, most * p.out) {}
+        sum(pool, p, most * std::max(p.in, p.out)) {}
 
   LinearOperands operands(const LinearProduct& p, std::int64_t rows) const {
     LinearOperands o{rows, weight.data(), dy.data(), nullptr, result.data()};
@@ -67,7 +67,7 @@ struct Arrays {
       o.c = result.data();
     }
     if (p.has_bias) o.bias = bias.data();
-    if (p.keeps_sum) o.sum = sum.data();
+    if (p.keeps_sum || p.undoes_gelu) o.sum = sum.data();
     return o;
   }
 
@@ -115,7 +115,15 @@ int try_layer(CublasLt& products, MemoryPool& pool, DType dtype, std::int64_t in
     y.keeps_sum = true;
     failures += try_product(products, pool, y, name + ", gelu and its argument");
   }
-  failures += try_product(products, pool, {LinearPart::dx, in, out, dtype}, name + ", dx");
+  LinearProduct dx{LinearPart::dx, in, out, dtype};
+  failures += try_product(products, pool, dx, name + ", dx");
+  if (dtype == DType::bf16) {
+    dx.undoes_gelu = true;
+    failures += try_product(products, pool, dx, name + ", dx through gelu");
+  } else {
+    dx.rounds = true;
+    failures += try_product(products, pool, dx, name + ", dx in TF32");
+  }
   failures += try_product(products, pool, {LinearPart::dw, in, out, dtype}, name + ", dw");
   return failures;
 }

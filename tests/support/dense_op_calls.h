@@ -176,6 +176,32 @@ inline Op linear_gelu_op(kernels::Gelu kind, std::int64_t rows, std::int64_t in,
   return op;
 }
 
+/// x is what gelu made of the numbers of "before"; "x" of the gradients is that of these.
+inline Op linear_through_gelu_op(kernels::Gelu kind, std::int64_t rows, std::int64_t in,
+                                 std::int64_t out) {
+  Op op = linear_op(rows, in, out, Bias::with);
+  op.name += "_through_gelu";
+  op.inputs["before"] = RandomValues(20).normals(rows * in);
+  op.by_row = {"x", "before", "dy", "y"};
+  op.backward = [=](KernelSet& k, const Op& o, const Arrays&, const GradientRequest& g) {
+    Workspace w(k, g.offset);
+    kernels::LinearGrad args{o.rows,
+                             in,
+                             out,
+                             w.in(o.inputs.at("x")),
+                             w.parameter(o.inputs.at("w")),
+                             w.in(o.inputs.at("dy")),
+                             gradient_out(w, o, "x", g),
+                             gradient_out(w, o, "w", g),
+                             gradient_out(w, o, "bias", g)};
+    args.gelu_of_x = kind;
+    args.before_gelu = w.in(o.inputs.at("before"));
+    k.linear_backward(args);
+    return w.results();
+  };
+  return op;
+}
+
 /// A residual's gradient, the numbers of x here, is added to that of x.
 inline Op linear_add_op(std::int64_t rows, std::int64_t in, std::int64_t out) {
   Op op = linear_op(rows, in, out, Bias::with);

@@ -90,7 +90,10 @@ inline Ops device_linear_ops() {
           linear_op(150, 300, 270, Bias::with),
           linear_op(0, 16, 8, Bias::with),
           linear_add_op(70, 128, 384),
-          linear_add_op(37, 13, 3)};
+          linear_add_op(37, 13, 3),
+          linear_through_gelu_op(Gelu::tanh, 301, 512, 128),
+          linear_through_gelu_op(Gelu::erf, 37, 100, 69),
+          linear_through_gelu_op(Gelu::tanh, 1, 13, 3)};
 }
 
 /// Odd and realistic shapes of every op with a backward: one row, no row, channels that fill no

@@ -44,15 +44,39 @@ class Operand {
 };
 
 template <class T>
-LinearProduct product_of(LinearPart part, std::int64_t in, std::int64_t out) {
-  return {part, in, out, kIsBf16<T> ? DType::bf16 : DType::f32};
+LinearProduct product_of(const Context& context, LinearPart part, std::int64_t in,
+                         std::int64_t out) {
+  LinearProduct product{part, in, out, kIsBf16<T> ? DType::bf16 : DType::f32};
+  product.rounds = !kIsBf16<T> && context.rounds_f32;
+  return product;
 }
 
 /// Whether a gelu is computed with the product. Not in f32: how far the library's tanh is from the
 /// exact one is not documented. Before Hopper a product with gelu is slower than one kernel more.
 template <class T>
-bool fuses_gelu(const Context& context, const LinearArgs& a) {
-  return kIsBf16<T> && a.gelu == Gelu::tanh && context.capability >= 90;
+bool fuses_gelu(const Context& context, const std::optional<Gelu>& gelu) {
+  return kIsBf16<T> && gelu == Gelu::tanh && context.capability >= 90;
+}
+
+template <class T>
+void linear_dx(const Context& context, const LinearGrad& a) {
+  const Operand<T> w(context, a.w, a.out * a.in);
+  LinearProduct product = product_of<T>(context, LinearPart::dx, a.in, a.out);
+  LinearOperands operands{a.rows, w.data(), a.dy, a.dx_start, a.dx};
+  if (fuses_gelu<T>(context, a.gelu_of_x)) {
+    product.undoes_gelu = true;
+    // The library only reads it here.
+    operands.sum = const_cast<void*>(a.before_gelu);
+    if (context.products.multiply(context.stream, product, operands)) return;
+    product.undoes_gelu = false;
+    operands.sum = nullptr;
+  }
+  if (!context.products.multiply(context.stream, product, operands)) {
+    small_linear_dx<T>(context, a, w.data());
+  }
+  if (a.gelu_of_x) {
+    gelu_backward<T>(context, *a.gelu_of_x, {a.rows * a.in, a.before_gelu, a.dx, a.dx});
+  }
 }
 
 }  // namespace
@@ -61,10 +85,10 @@ template <class T>
 void linear_forward(const Context& context, const LinearArgs& a) {
   if (a.rows == 0 || a.out == 0) return;
   const Operand<T> w(context, a.w, a.out * a.in), bias(context, a.bias, a.out);
-  LinearProduct product = product_of<T>(LinearPart::y, a.in, a.out);
+  LinearProduct product = product_of<T>(context, LinearPart::y, a.in, a.out);
   product.has_bias = a.bias != nullptr;
   LinearOperands operands{a.rows, w.data(), a.x, nullptr, a.y, bias.data()};
-  if (fuses_gelu<T>(context, a)) {
+  if (fuses_gelu<T>(context, a.gelu)) {
     LinearProduct with_gelu = product;
     with_gelu.has_gelu = true;
     with_gelu.keeps_sum = a.before_gelu != nullptr;
@@ -82,16 +106,9 @@ void linear_forward(const Context& context, const LinearArgs& a) {
 template <class T>
 void linear_backward(const Context& context, const LinearGrad& a) {
   if (a.rows == 0) return;
-  if (a.dx != nullptr) {
-    const Operand<T> w(context, a.w, a.out * a.in);
-    const LinearProduct product = product_of<T>(LinearPart::dx, a.in, a.out);
-    if (!context.products.multiply(context.stream, product,
-                                   {a.rows, w.data(), a.dy, a.dx_start, a.dx})) {
-      small_linear_dx<T>(context, a, w.data());
-    }
-  }
+  if (a.dx != nullptr) linear_dx<T>(context, a);
   if (a.dw != nullptr) {
-    LinearProduct product = product_of<T>(LinearPart::dw, a.in, a.out);
+    LinearProduct product = product_of<T>(context, LinearPart::dw, a.in, a.out);
     product.row_class = row_class_of(a.rows);
     if (!context.products.multiply(context.stream, product, {a.rows, a.x, a.dy, a.dw, a.dw})) {
       small_linear_dw<T>(context, a);

@@ -22,6 +22,7 @@ struct Context {
   CublasLt& products;
   Bf16Weights& weights;         // parameters rounded to bf16
   PatternSchedules& schedules;  // of block attention
+  bool rounds_f32;              // products of f32 may round their operands to TF32
 };
 
 inline const float* floats(const void* memory) { return static_cast<const float*>(memory); }

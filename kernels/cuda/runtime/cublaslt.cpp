@@ -50,7 +50,10 @@ cudaDataType_t result_type(const LinearProduct& p) {
   return p.part == LinearPart::dw ? CUDA_R_32F : operand_type(p);
 }
 
+bool has_sum(const LinearProduct& p) { return p.keeps_sum || p.undoes_gelu; }
+
 cublasLtEpilogue_t epilogue(const LinearProduct& p) {
+  if (p.undoes_gelu) return CUBLASLT_EPILOGUE_DGELU;
   if (!p.has_gelu) return p.has_bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
   if (p.keeps_sum) return p.has_bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
   return p.has_bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
@@ -75,20 +78,20 @@ void set(const CublasLtLibrary& library, cublasLtMatmulDesc_t desc,
 Owned<cublasLtMatmulDesc_t> make_desc(const CublasLtLibrary& library, const LinearProduct& p,
                                       const LinearMatrices& shapes) {
   cublasLtMatmulDesc_t desc = nullptr;
-  // f32 operands are multiplied as f32, not as TF32.
-  check(library, library.desc_create(&desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), "product");
+  const auto compute = p.rounds ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+  check(library, library.desc_create(&desc, compute, CUDA_R_32F), "product");
   Owned<cublasLtMatmulDesc_t> owned(desc, library.desc_destroy);
   set(library, desc, CUBLASLT_MATMUL_DESC_TRANSA, shapes.a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(library, desc, CUBLASLT_MATMUL_DESC_TRANSB, shapes.b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(library, desc, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue(p));
-  if (p.keeps_sum) set(library, desc, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, shapes.d.rows);
+  if (has_sum(p)) set(library, desc, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, shapes.d.rows);
   return owned;
 }
 
 void set_arrays(const CublasLtLibrary& library, cublasLtMatmulDesc_t desc, const LinearProduct& p,
                 const void* bias, void* sum) {
   if (p.has_bias) set(library, desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
-  if (p.keeps_sum) set(library, desc, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, sum);
+  if (has_sum(p)) set(library, desc, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, sum);
 }
 
 template <class Value>

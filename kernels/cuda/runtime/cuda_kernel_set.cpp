@@ -43,7 +43,7 @@ class Stream {
 
 /// What the kernels of all types share. The device must be the current one at construction.
 struct Device {
-  Device(int number, DeviceFacts its_facts)
+  Device(int number, DeviceFacts its_facts, bool rounds_f32)
       : index(number),
         facts(std::move(its_facts)),
         pool(device_memory()),
@@ -51,7 +51,7 @@ struct Device {
         weights(pool),
         schedules(pool),
         context{stream.get(), pool,    facts.capability, facts.multiprocessors,
-                products,     weights, schedules} {}
+                products,     weights, schedules,        rounds_f32} {}
   ~Device() { cudaStreamSynchronize(stream.get()); }
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -236,7 +236,8 @@ std::unique_ptr<KernelSet> make_cuda_kernel_set(DType dtype, int device) {
                                 " is too old, sm_80 or newer is needed; run with --device cpu");
   }
   check(cudaSetDevice(device), "choice of the device");
-  auto shared = std::make_shared<Device>(device, std::move(facts));
+  // In f32 a bf16 set computes the heads, whose inputs have been rounded to far fewer digits.
+  auto shared = std::make_shared<Device>(device, std::move(facts), dtype == DType::bf16);
   if (dtype == DType::f32) return std::make_unique<CudaKernelSet<float>>(std::move(shared));
   return std::make_unique<CudaKernelSet<Bf16>>(std::move(shared));
 }
