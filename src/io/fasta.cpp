@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -152,6 +152,25 @@ faidx_t* open_index(const std::string& path) {
   return index;
 }
 
+/// Upper-cases; false if there is anything that is not of a sequence.
+bool to_upper_bases(std::string& bases) {
+  static constexpr std::array<char, 256> kUpper = [] {  // '\0' for what is not of a sequence
+    std::array<char, 256> upper{};
+    for (int c = 'A'; c <= 'Z'; ++c) {
+      upper[static_cast<std::size_t>(c)] = static_cast<char>(c);
+      upper[static_cast<std::size_t>(c - 'A' + 'a')] = static_cast<char>(c);
+    }
+    for (const char c : {'-', '*'}) upper[static_cast<unsigned char>(c)] = c;
+    return upper;
+  }();
+  bool is_sequence = true;
+  for (char& base : bases) {
+    base = kUpper[static_cast<unsigned char>(base)];
+    is_sequence &= base != '\0';
+  }
+  return is_sequence;
+}
+
 const faidx_t* as_index(const void* index) { return static_cast<const faidx_t*>(index); }
 
 }  // namespace
@@ -197,14 +216,7 @@ std::string Fasta::fetch_raw(const std::string& contig, std::int64_t begin,
     std::free(text);
   }
   // An index of another file reads past sequence ends, into headers.
-  bool is_sequence = static_cast<std::int64_t>(bases.size()) == end - begin;
-  for (char& base : bases) {
-    if (!std::isalpha(static_cast<unsigned char>(base)) && base != '-' && base != '*') {
-      is_sequence = false;
-    }
-    base = static_cast<char>(std::toupper(static_cast<unsigned char>(base)));
-  }
-  if (!is_sequence) {
+  if (static_cast<std::int64_t>(bases.size()) != end - begin || !to_upper_bases(bases)) {
     throw DataError("cannot read " + contig + ":" + std::to_string(begin + 1) + "-" +
                     std::to_string(end) + " of '" + path_ + "': the file is damaged or its index " +
                     "is of another file; delete the index and it is made anew");

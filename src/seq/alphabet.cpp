@@ -10,11 +10,11 @@ namespace {
 // Bits of A C G T in an IUPAC letter; 0 for what is none.
 constexpr unsigned kA = 1, kC = 2, kG = 4, kT = 8;
 
-char upper(char letter) {
+constexpr char upper(char letter) {
   return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 'a' + 'A') : letter;
 }
 
-unsigned iupac_bits(char letter) {
+constexpr unsigned iupac_bits(char letter) {
   switch (upper(letter)) {
     case 'A':
       return kA;
@@ -55,45 +55,43 @@ unsigned iupac_bits(char letter) {
 /// Letter of a set of bases.
 constexpr char kLetters[] = "NACMGRSVTWYHKDBN";
 
-std::array<signed char, 256> make_codes() {
-  std::array<signed char, 256> codes;
-  codes.fill(-1);
-  const char* const letters = "ATCG";
-  for (int code = 0; code < 4; ++code) {
-    codes[static_cast<unsigned char>(letters[code])] = static_cast<signed char>(code);
-    codes[static_cast<unsigned char>(letters[code] - 'A' + 'a')] = static_cast<signed char>(code);
-  }
-  return codes;
-}
-
-const std::array<signed char, 256> kCodes = make_codes();
-
-}  // namespace
-
-int base_code(char letter) { return kCodes[static_cast<unsigned char>(letter)]; }
-
-bool is_acgt(char letter) { return base_code(letter) >= 0; }
-
-char complement(char letter) {
+constexpr char complement_of(char letter) {
   const unsigned bits = iupac_bits(letter);
   const unsigned paired =
       (bits & kA ? kT : 0) | (bits & kT ? kA : 0) | (bits & kC ? kG : 0) | (bits & kG ? kC : 0);
   return kLetters[paired];
 }
 
+constexpr char normalized(char letter) {
+  letter = upper(letter);
+  if (letter == 'U') letter = 'T';
+  return is_acgt(letter) ? letter : 'N';
+}
+
+// Whole sequences go through these.
+using LetterTable = std::array<char, 256>;
+
+constexpr LetterTable table_of(char (*map)(char)) {
+  LetterTable table{};
+  for (int i = 0; i < 256; ++i) table[static_cast<std::size_t>(i)] = map(static_cast<char>(i));
+  return table;
+}
+
+constexpr LetterTable kComplements = table_of(complement_of), kNormalized = table_of(normalized);
+
+}  // namespace
+
+char complement(char letter) { return kComplements[static_cast<unsigned char>(letter)]; }
+
 std::string normalize(std::string_view bases) {
   std::string result(bases);
-  for (char& letter : result) {
-    letter = upper(letter);
-    if (letter == 'U') letter = 'T';
-    if (!is_acgt(letter)) letter = 'N';
-  }
+  for (char& letter : result) letter = kNormalized[static_cast<unsigned char>(letter)];
   return result;
 }
 
 std::string reverse_complement(std::string_view bases) {
-  std::string result(bases.rbegin(), bases.rend());
-  std::transform(result.begin(), result.end(), result.begin(), complement);
+  std::string result(bases.size(), '\0');
+  std::transform(bases.rbegin(), bases.rend(), result.begin(), complement);
   return result;
 }
 

@@ -1,14 +1,26 @@
 // Bases as letters. In code: upper-case A C G T, anything else counts as unknown.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
 namespace dnabird::seq {
 
+/// base_code() of every character.
+inline constexpr std::array<signed char, 256> kBaseCodes = [] {
+  std::array<signed char, 256> codes{};
+  codes.fill(-1);
+  codes['A'] = codes['a'] = 0;
+  codes['T'] = codes['t'] = 1;
+  codes['C'] = codes['c'] = 2;
+  codes['G'] = codes['g'] = 3;
+  return codes;
+}();
+
 /// 0..3 in the order A T C G (DNABERT's), -1 for anything else; case ignored.
-int base_code(char letter);
-bool is_acgt(char letter);
+constexpr int base_code(char letter) { return kBaseCodes[static_cast<unsigned char>(letter)]; }
+constexpr bool is_acgt(char letter) { return base_code(letter) >= 0; }
 /// Complement of an IUPAC letter, upper-case; N for what is not one.
 char complement(char letter);
 /// Upper-cases; U becomes T; every other letter that is not A C G T becomes N.

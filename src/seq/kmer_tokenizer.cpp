@@ -64,9 +64,10 @@ std::int64_t KmerTokenizer::n_bases(std::int64_t n_tokens) const {
 }
 
 std::vector<std::int32_t> KmerTokenizer::encode(std::string_view bases) const {
-  std::vector<std::int32_t> ids;
-  ids.reserve(static_cast<std::size_t>(n_tokens(static_cast<std::int64_t>(bases.size()))));
-  ids.push_back(kCls);
+  std::vector<std::int32_t> ids(
+      static_cast<std::size_t>(n_tokens(static_cast<std::int64_t>(bases.size()))));
+  auto id = ids.begin();
+  *id++ = kCls;
   const std::int32_t all = (1 << (2 * k_)) - 1;
   std::int32_t code = 0;
   int known = 0;     // bases in a row that are A C G T, up to here
@@ -76,10 +77,10 @@ std::vector<std::int32_t> KmerTokenizer::encode(std::string_view bases) const {
     code = (code << 2 | (base < 0 ? 0 : base)) & all;
     known = base < 0 ? 0 : std::min(known + 1, k_);
     if (--to_next > 0) continue;
-    ids.push_back(known == k_ ? kSpecialTokens + code : static_cast<std::int32_t>(kUnknown));
+    *id++ = known == k_ ? kSpecialTokens + code : static_cast<std::int32_t>(kUnknown);
     to_next = stride_;
   }
-  ids.push_back(kSep);
+  *id = kSep;
   return ids;
 }
 
@@ -100,6 +101,22 @@ Encoding KmerTokenizer::encode_with_bases(std::string_view bases) const {
   const auto n_bases = static_cast<std::int64_t>(bases.size());
   encoding.bases.push_back({n_bases, n_bases});
   return encoding;
+}
+
+TokenRun KmerTokenizer::tokens_at(std::string_view bases, std::int64_t begin,
+                                  std::int64_t end) const {
+  core::require(begin < end, "tokens_at: no bases");
+  // Among the k-mers, of which the one at i covers the bases from i * stride on.
+  const std::int64_t n_kmers = n_tokens(static_cast<std::int64_t>(bases.size())) - 2;
+  const std::int64_t first = std::min(begin < k_ ? 0 : (begin - k_) / stride_ + 1, n_kmers);
+  const std::int64_t last = std::clamp((end + stride_ - 1) / stride_, first, n_kmers);
+  TokenRun run{first + 1, {}};
+  if (first == last) return run;
+  run.ids = encode(bases.substr(static_cast<std::size_t>(first * stride_),
+                                static_cast<std::size_t>((last - 1 - first) * stride_ + k_)));
+  run.ids.pop_back();
+  run.ids.erase(run.ids.begin());
+  return run;
 }
 
 void KmerTokenizer::encode_to(std::string_view bases, TokenSink& sink) const {

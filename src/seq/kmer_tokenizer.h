@@ -43,6 +43,8 @@ class KmerTokenizer : public Tokenizer {
   /// [CLS], k-mers, [SEP]; letter case is ignored.
   std::vector<std::int32_t> encode(std::string_view bases) const override;
   Encoding encode_with_bases(std::string_view bases) const override;
+  /// Reads no more of the text than these cover.
+  TokenRun tokens_at(std::string_view bases, std::int64_t begin, std::int64_t end) const override;
   void encode_to(std::string_view bases, TokenSink& sink) const override;
   /// Bases [begin, end) that token `index` of an encoded text covers; index 0 is [CLS], which
   /// covers none (0,0).

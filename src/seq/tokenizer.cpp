@@ -17,4 +17,10 @@ std::pair<std::int64_t, std::int64_t> tokens_of_bases(const Encoding& encoding, 
   return {first - encoding.bases.begin(), last - encoding.bases.begin()};
 }
 
+TokenRun Tokenizer::tokens_at(std::string_view bases, std::int64_t begin, std::int64_t end) const {
+  const Encoding encoding = encode_with_bases(bases);
+  const auto [first, last] = tokens_of_bases(encoding, begin, end);
+  return {first, std::vector(encoding.ids.begin() + first, encoding.ids.begin() + last)};
+}
+
 }  // namespace dnabird::seq

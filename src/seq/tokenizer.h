@@ -27,6 +27,12 @@ struct Encoding {
   std::vector<BaseSpan> bases;  // of each token
 };
 
+/// Tokens of a text that follow each other.
+struct TokenRun {
+  std::int64_t first = 0;  // index of the first one
+  std::vector<std::int32_t> ids;
+};
+
 /// Takes the tokens of one text piece by piece: those of a chromosome are never held all at once.
 class TokenSink {
  public:
@@ -63,6 +69,8 @@ class Tokenizer {
   /// [CLS], tokens, [SEP].
   virtual std::vector<std::int32_t> encode(std::string_view bases) const = 0;
   virtual Encoding encode_with_bases(std::string_view bases) const = 0;
+  /// Of encode() those that cover any of the bases [begin, end), begin < end.
+  virtual TokenRun tokens_at(std::string_view bases, std::int64_t begin, std::int64_t end) const;
   /// The tokens of encode().
   virtual void encode_to(std::string_view bases, TokenSink& sink) const = 0;
 

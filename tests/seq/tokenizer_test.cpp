@@ -68,6 +68,10 @@ TEST(Tokenizers, TokensOfBasesAreThoseThatCoverThem) {
           for (std::int64_t i = first; i < last; ++i) actual.push_back(i);
           EXPECT_EQ(actual, expected)
               << tokenizer->kind() << ' ' << text << ' ' << begin << ' ' << end;
+          const TokenRun run = tokenizer->tokens_at(text, begin, end);
+          EXPECT_EQ(run.first, first) << text << ' ' << begin << ' ' << end;
+          EXPECT_EQ(run.ids, std::vector(encoding.ids.begin() + first, encoding.ids.begin() + last))
+              << text << ' ' << begin << ' ' << end;
         }
       }
     }
