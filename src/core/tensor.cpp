@@ -1,6 +1,7 @@
 #include "core/tensor.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "core/errors.h"
 #include "kernels/bf16.h"
@@ -10,8 +11,13 @@ namespace dnabird::core {
 namespace {
 
 template <class To, class From>
-std::vector<To> convert(std::span<const From> values) {
-  return std::vector<To>(values.begin(), values.end());
+void copy_as(Tensor& tensor, std::span<const From> values) {
+  if constexpr (std::is_same_v<To, From>) {
+    tensor.kernels().copy_in(tensor.data(), values.data(), values.size() * sizeof(To));
+  } else {
+    const std::vector<To> converted(values.begin(), values.end());
+    tensor.kernels().copy_in(tensor.data(), converted.data(), converted.size() * sizeof(To));
+  }
 }
 
 template <class From>
@@ -28,19 +34,15 @@ void copy_values_in(Tensor& tensor, std::span<const From> values) {
   require(static_cast<std::int64_t>(values.size()) == tensor.size(),
           "tensor " + to_string(tensor.shape()) + " set from " + std::to_string(values.size()) +
               " values");
-  KernelSet& kernels = tensor.kernels();
   if (tensor.dtype() == DType::f32) {
-    const auto host = convert<float>(values);
-    kernels.copy_in(tensor.data(), host.data(), host.size() * sizeof(float));
+    copy_as<float>(tensor, values);
   } else if (tensor.dtype() == DType::f64) {
-    const auto host = convert<double>(values);
-    kernels.copy_in(tensor.data(), host.data(), host.size() * sizeof(double));
+    copy_as<double>(tensor, values);
   } else if (tensor.dtype() == DType::bf16) {
     const auto host = round(values);
-    kernels.copy_in(tensor.data(), host.data(), host.size() * sizeof(kernels::Bf16));
+    tensor.kernels().copy_in(tensor.data(), host.data(), host.size() * sizeof(kernels::Bf16));
   } else {
-    const auto host = convert<std::int32_t>(values);
-    kernels.copy_in(tensor.data(), host.data(), host.size() * sizeof(std::int32_t));
+    copy_as<std::int32_t>(tensor, values);
   }
 }
 

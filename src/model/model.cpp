@@ -267,7 +267,7 @@ void Model::head_backward(const Tensor& doutput, const ForwardCache& cache, Tens
 
 Tensor Model::pool(const Tensor& hidden, const TokenBatch& batch) const {
   std::vector<std::int32_t> begin, end;
-  for (const std::int32_t length : batch.lengths.to_ints()) {
+  for (const std::int32_t length : batch.host_lengths) {
     begin.push_back(1);                      // behind [CLS]
     end.push_back(std::max(1, length - 1));  // before [SEP]
   }

@@ -10,45 +10,55 @@ namespace dnabird::model {
 
 namespace {
 
-std::int64_t block_count(const std::vector<std::int32_t>& sequence, std::int64_t block_size) {
+std::int64_t block_count(const SequenceList::Sequence& sequence, std::int64_t block_size) {
   return (static_cast<std::int64_t>(sequence.size()) + block_size - 1) / block_size;
+}
+
+/// Sets tokens, lengths and the largest id.
+void measure(const SequenceList& sequences, std::int64_t block_size, TokenBatch& batch) {
+  const std::int64_t blocks = block_count(sequences[0], block_size);
+  std::int32_t smallest = 0, largest = 0;
+  for (const SequenceList::Sequence& sequence : sequences) {
+    core::require(!sequence.empty(), "a batch with an empty sequence");
+    if (block_count(sequence, block_size) != blocks) {
+      core::require(false, "sequences of " + std::to_string(sequences[0].size()) + " and " +
+                               std::to_string(sequence.size()) +
+                               " tokens span different numbers of blocks in one batch");
+    }
+    for (const std::int32_t id : sequence) {
+      smallest = std::min(smallest, id);
+      largest = std::max(largest, id);
+    }
+    batch.tokens = std::max(batch.tokens, static_cast<std::int64_t>(sequence.size()));
+    batch.host_lengths.push_back(static_cast<std::int32_t>(sequence.size()));
+  }
+  batch.largest_id = largest;
+  if (smallest < 0) core::require(false, "negative token id " + std::to_string(smallest));
 }
 
 }  // namespace
 
-TokenBatch make_token_batch(core::KernelSet& kernels,
-                            std::span<const std::vector<std::int32_t>> sequences,
+TokenBatch make_token_batch(core::KernelSet& kernels, const SequenceList& sequences,
                             std::int64_t block_size) {
   core::require(!sequences.empty(), "a batch without sequences");
   TokenBatch result;
   result.batch = static_cast<std::int64_t>(sequences.size());
-  std::vector<std::int32_t> lengths;
-  for (const auto& sequence : sequences) {
-    core::require(!sequence.empty(), "a batch with an empty sequence");
-    core::require(block_count(sequence, block_size) == block_count(sequences[0], block_size),
-                  "sequences of " + std::to_string(sequences[0].size()) + " and " +
-                      std::to_string(sequence.size()) +
-                      " tokens span different numbers of blocks in one batch");
-    const auto [smallest, largest] = std::minmax_element(sequence.begin(), sequence.end());
-    core::require(*smallest >= 0, "negative token id " + std::to_string(*smallest));
-    result.largest_id = std::max(result.largest_id, *largest);
-    result.tokens = std::max(result.tokens, static_cast<std::int64_t>(sequence.size()));
-    lengths.push_back(static_cast<std::int32_t>(sequence.size()));
-  }
-  std::vector<std::int32_t> ids(result.batch * result.tokens, seq::kPad);  // (B,T)
-  for (std::size_t b = 0; b < sequences.size(); ++b) {
-    std::copy(sequences[b].begin(), sequences[b].end(),
-              ids.begin() + static_cast<std::int64_t>(b) * result.tokens);
+  measure(sequences, block_size, result);
+  std::vector<std::int32_t> ids;  // (B,T)
+  ids.reserve(static_cast<std::size_t>(result.batch * result.tokens));
+  for (const SequenceList::Sequence& sequence : sequences) {
+    ids.insert(ids.end(), sequence.begin(), sequence.end());
+    ids.resize(ids.size() + static_cast<std::size_t>(result.tokens) - sequence.size(), seq::kPad);
   }
   result.ids = core::Tensor::from_host(kernels, {result.batch, result.tokens},
                                        std::span<const std::int32_t>(ids));
-  result.lengths =
-      core::Tensor::from_host(kernels, {result.batch}, std::span<const std::int32_t>(lengths));
+  result.lengths = core::Tensor::from_host(kernels, {result.batch},
+                                           std::span<const std::int32_t>(result.host_lengths));
   return result;
 }
 
-std::vector<std::vector<std::size_t>> group_by_blocks(
-    std::span<const std::vector<std::int32_t>> sequences, std::int64_t block_size) {
+std::vector<std::vector<std::size_t>> group_by_blocks(const SequenceList& sequences,
+                                                      std::int64_t block_size) {
   std::map<std::int64_t, std::vector<std::size_t>> by_blocks;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     by_blocks[block_count(sequences[i], block_size)].push_back(i);

@@ -17,6 +17,8 @@ namespace {
 
 // Logits that are held at once: 16 MiB of f32.
 constexpr std::int64_t kLogitsAtOnce = 1 << 22;
+// Numbers that may wait on the device: 64 MiB of f32.
+constexpr std::int64_t kMostWaiting = 1 << 24;
 
 /// One masked token of a batch: where its hidden state lies, and of which window it is.
 struct MaskedRow {
@@ -47,6 +49,23 @@ std::vector<MaskedRow> masked_rows(std::span<const std::size_t> members,
   return rows;
 }
 
+/// What each candidate has for each masked token, kNotAsked for none: (candidates,M).
+std::vector<std::int32_t> labels_of(const std::vector<MaskedRow>& masked,
+                                    const std::vector<MaskedWindow>& windows) {
+  std::size_t most_candidates = 0;
+  for (const MaskedRow& row : masked) {
+    most_candidates = std::max(most_candidates, windows[row.window].candidates.size());
+  }
+  std::vector<std::int32_t> labels;
+  for (std::size_t c = 0; c < most_candidates; ++c) {
+    for (const MaskedRow& row : masked) {
+      const std::vector<Tokens>& candidates = windows[row.window].candidates;
+      labels.push_back(c < candidates.size() ? candidates[c][row.offset] : kNotAsked);
+    }
+  }
+  return labels;
+}
+
 core::DataError does_not_fit(std::size_t windows, std::int64_t tokens, const std::string& why) {
   const std::string batch = windows == 1 ? "one window" : std::to_string(windows) + " windows";
   return core::DataError(
@@ -54,15 +73,6 @@ core::DataError does_not_fit(std::size_t windows, std::int64_t tokens, const std
       (windows == 1
            ? "; take shorter windows or --precision bf16"
            : "; take --batch-size " + std::to_string(windows / 2) + ", or 0 for one that fits"));
-}
-
-/// Row b of `from` becomes row to_rows[b] of `to`; rows are of n numbers.
-void copy_rows(const std::vector<float>& from, std::size_t n, std::span<const std::size_t> to_rows,
-               std::vector<float>& to) {
-  for (std::size_t b = 0; b < to_rows.size(); ++b) {
-    std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(b * n), n,
-                to.begin() + static_cast<std::ptrdiff_t>(to_rows[b] * n));
-  }
 }
 
 }  // namespace
@@ -86,51 +96,80 @@ double class_log_odds(std::span<const float> logits, std::int64_t index) {
   return logits[index] - (largest + std::log(sum));
 }
 
+std::vector<WindowBatcher::Result> WindowBatcher::rows_into(std::vector<float>& rows,
+                                                            std::span<const std::size_t> members,
+                                                            Tensor numbers) {
+  const auto n = static_cast<std::size_t>(numbers.size()) / members.size();
+  return {{std::move(numbers), [&rows, members, n](const std::vector<float>& values) {
+             for (std::size_t b = 0; b < members.size(); ++b) {
+               std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(b * n), n,
+                           rows.begin() + static_cast<std::ptrdiff_t>(members[b] * n));
+             }
+           }}};
+}
+
 WindowBatcher::WindowBatcher(const model::Model& model, std::int64_t batch_size)
     : model_(model), batch_size_(batch_size) {
   if (batch_size < 0) throw core::UsageError("--batch-size must be 0 (chosen) or more");
 }
 
-void WindowBatcher::run(std::span<const Tokens> windows,
-                        const std::function<void(const Batch&)>& use) const {
+void WindowBatcher::run(const model::SequenceList& windows,
+                        const std::function<std::vector<Result>(const Batch&)>& launch) const {
   const auto started = std::chrono::steady_clock::now();
   const std::int64_t block_size = model_.config().block_size;
-  for (const std::vector<std::size_t>& group : model::group_by_blocks(windows, block_size)) {
+  const std::vector<std::vector<std::size_t>> groups = model::group_by_blocks(windows, block_size);
+  std::vector<Result> waiting;
+  std::int64_t n_waiting = 0;  // numbers
+  const auto take_all = [&] {
+    for (const Result& result : waiting) result.take(result.numbers.to_floats());
+    waiting.clear();
+    n_waiting = 0;
+  };
+  for (const std::vector<std::size_t>& group : groups) {
     const auto longest = static_cast<std::int64_t>(windows[group[0]].size());
     auto at_once = static_cast<std::size_t>(
         batch_size_ > 0 ? batch_size_
                         : std::max<std::int64_t>(1, model_.kernels().tokens_per_batch() / longest));
     for (std::size_t begin = 0; begin < group.size();) {
-      const std::size_t n = std::min(at_once, group.size() - begin);
-      std::vector<Tokens> members;
-      members.reserve(n);
-      for (std::size_t i = begin; i < begin + n; ++i) members.push_back(windows[group[i]]);
+      const auto members = std::span(group).subspan(begin, std::min(at_once, group.size() - begin));
+      std::vector<model::SequenceList::Sequence> sequences;
+      for (const std::size_t member : members) sequences.push_back(windows[member]);
       try {
         const model::TokenBatch tokens =
-            model::make_token_batch(model_.kernels(), members, block_size);
-        use({tokens, std::span<const std::size_t>(group).subspan(begin, n)});
-        begin += n;
+            model::make_token_batch(model_.kernels(), sequences, block_size);
+        for (Result& result : launch({tokens, members})) {
+          n_waiting += result.numbers.size();
+          waiting.push_back(std::move(result));
+        }
+        begin += members.size();
       } catch (const kernels::OutOfMemory& error) {
-        if (batch_size_ > 0 || n == 1) throw does_not_fit(n, longest, error.what());
-        at_once = n / 2;
+        if (!waiting.empty()) {
+          take_all();
+          continue;
+        }
+        if (batch_size_ > 0 || members.size() == 1) {
+          throw does_not_fit(members.size(), longest, error.what());
+        }
+        at_once = members.size() / 2;
       }
+      if (n_waiting >= kMostWaiting) take_all();
     }
   }
+  take_all();
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
 }
 
-std::vector<float> WindowBatcher::head_outputs(std::span<const Tokens> windows) const {
+std::vector<float> WindowBatcher::head_outputs(const model::SequenceList& windows) const {
   const std::size_t targets = model_.config().targets.size();
   std::vector<float> outputs(windows.size() * targets);  // (n,K)
   run(windows, [&](const Batch& batch) {
-    const Tensor cls = model_.encode_cls(batch.tokens);                   // (B,1,C)
-    const std::vector<float> some = model_.head_output(cls).to_floats();  // (B,K)
-    copy_rows(some, targets, batch.windows, outputs);
+    const Tensor cls = model_.encode_cls(batch.tokens);  // (B,1,C)
+    return rows_into(outputs, batch.windows, model_.head_output(cls));
   });
   return outputs;
 }
 
-std::vector<double> WindowBatcher::promoter_log_odds(std::span<const Tokens> windows) const {
+std::vector<double> WindowBatcher::promoter_log_odds(const model::SequenceList& windows) const {
   const std::optional<std::int64_t> promoter = promoter_class(model_.config());
   if (!promoter) {
     throw core::DataError(
@@ -147,85 +186,87 @@ std::vector<double> WindowBatcher::promoter_log_odds(std::span<const Tokens> win
   return log_odds;
 }
 
-std::vector<float> WindowBatcher::embeddings(std::span<const Tokens> windows) const {
+std::vector<float> WindowBatcher::embeddings(const model::SequenceList& windows) const {
   const auto channels = static_cast<std::size_t>(model_.config().channels);
   std::vector<float> result(windows.size() * channels);  // (n,C)
   run(windows, [&](const Batch& batch) {
-    const Tensor hidden = model_.encode(batch.tokens);                                // (B,T,C)
-    const std::vector<float> pooled = model_.pool(hidden, batch.tokens).to_floats();  // (B,C)
-    copy_rows(pooled, channels, batch.windows, result);
+    const Tensor hidden = model_.encode(batch.tokens);  // (B,T,C)
+    return rows_into(result, batch.windows, model_.pool(hidden, batch.tokens));
   });
   return result;
 }
 
-std::vector<float> WindowBatcher::cls_states(std::span<const Tokens> windows) const {
+std::vector<float> WindowBatcher::cls_states(const model::SequenceList& windows) const {
   const auto channels = static_cast<std::size_t>(model_.config().channels);
   std::vector<float> result(windows.size() * channels);  // (n,C)
   run(windows, [&](const Batch& batch) {
-    copy_rows(model_.encode_cls(batch.tokens).to_floats(), channels, batch.windows, result);
+    return rows_into(result, batch.windows, model_.encode_cls(batch.tokens));
   });
   return result;
 }
 
-std::vector<std::vector<float>> WindowBatcher::token_states(std::span<const Tokens> windows) const {
+std::vector<std::vector<float>> WindowBatcher::token_states(
+    const model::SequenceList& windows) const {
   const auto channels = static_cast<std::size_t>(model_.config().channels);
   std::vector<std::vector<float>> result(windows.size());
-  run(windows, [&](const Batch& batch) {
-    const std::vector<float> hidden = model_.encode(batch.tokens).to_floats();  // (B,T,C)
-    const std::size_t n_row = hidden.size() / batch.windows.size();
-    for (std::size_t b = 0; b < batch.windows.size(); ++b) {
-      const std::size_t w = batch.windows[b];
-      const auto begin = hidden.begin() + static_cast<std::ptrdiff_t>(b * n_row);
-      result[w].assign(begin, begin + static_cast<std::ptrdiff_t>(windows[w].size() * channels));
-    }
+  run(windows, [&](const Batch& batch) -> std::vector<Result> {
+    const auto take = [&, members = batch.windows](const std::vector<float>& hidden) {
+      const std::size_t n_row = hidden.size() / members.size();
+      for (std::size_t b = 0; b < members.size(); ++b) {
+        const std::size_t w = members[b];
+        const auto begin = hidden.begin() + static_cast<std::ptrdiff_t>(b * n_row);
+        result[w].assign(begin, begin + static_cast<std::ptrdiff_t>(windows[w].size() * channels));
+      }
+    };
+    return {{model_.encode(batch.tokens), take}};  // (B,T,C)
   });
   return result;
 }
 
 std::vector<std::vector<double>> WindowBatcher::candidate_log_likelihoods(
     const std::vector<MaskedWindow>& windows) const {
-  std::vector<Tokens> ids;
+  std::vector<model::SequenceList::Sequence> ids;
   std::vector<std::vector<double>> sums;
   for (const MaskedWindow& window : windows) {
-    ids.push_back(window.ids);
+    ids.emplace_back(window.ids);
     sums.emplace_back(window.candidates.size(), 0.0);
   }
-  run(ids, [&](const Batch& batch) { log_likelihoods_of(batch, windows, sums); });
+  run(ids, [&](const Batch& batch) { return log_likelihoods_of(batch, windows, sums); });
   return sums;
 }
 
-void WindowBatcher::log_likelihoods_of(const Batch& batch, const std::vector<MaskedWindow>& windows,
-                                       std::vector<std::vector<double>>& sums) const {
-  for (const std::size_t w : batch.windows) std::fill(sums[w].begin(), sums[w].end(), 0.0);
-  const std::vector<MaskedRow> masked = masked_rows(batch.windows, windows, batch.tokens.tokens);
-  if (masked.empty()) return;
+std::vector<WindowBatcher::Result> WindowBatcher::log_likelihoods_of(
+    const Batch& batch, const std::vector<MaskedWindow>& windows,
+    std::vector<std::vector<double>>& sums) const {
+  std::vector<MaskedRow> masked = masked_rows(batch.windows, windows, batch.tokens.tokens);
+  if (masked.empty()) return {};
   std::vector<std::int32_t> all;  // (M)
   for (const MaskedRow& row : masked) all.push_back(row.row);
   const Tensor hidden = model_.encode_rows(batch.tokens, tensor_of(all));  // (M,C)
-  std::size_t most_candidates = 0;
-  for (const std::size_t w : batch.windows) {
-    most_candidates = std::max(most_candidates, windows[w].candidates.size());
-  }
-  const auto at_once = static_cast<std::size_t>(
-      std::max<std::int64_t>(1, kLogitsAtOnce / model_.config().vocabulary));
-  for (std::size_t begin = 0; begin < masked.size(); begin += at_once) {
-    const auto slice =
-        std::span<const MaskedRow>(masked).subspan(begin, std::min(at_once, masked.size() - begin));
-    std::vector<std::int32_t> rows(slice.size()), labels(slice.size());  // (M) both
-    std::iota(rows.begin(), rows.end(), static_cast<std::int32_t>(begin));
-    const Tensor logits = model_.masked_lm_logits(hidden, tensor_of(rows));  // (M,V)
-    for (std::size_t c = 0; c < most_candidates; ++c) {
-      std::transform(slice.begin(), slice.end(), labels.begin(), [&](const MaskedRow& row) {
-        const std::vector<Tokens>& candidates = windows[row.window].candidates;
-        return c < candidates.size() ? candidates[c][row.offset] : kNotAsked;
-      });
-      const std::vector<float> losses =  // (M), -log p
-          ops::cross_entropy_forward(logits, tensor_of(labels), {}, nullptr).to_floats();
-      for (std::size_t i = 0; i < slice.size(); ++i) {
-        if (labels[i] != kNotAsked) sums[slice[i].window][c] -= losses[i];
-      }
+  std::iota(all.begin(), all.end(), 0);
+  const Tensor rows = tensor_of(all);
+  std::vector<std::int32_t> labels = labels_of(masked, windows);  // (candidates,M)
+  const Tensor asked = tensor_of(labels);
+  core::KernelSet& kernels = model_.kernels();
+  Tensor losses = Tensor::empty(kernels, asked.shape(), kernels.parameter_dtype());  // -log p
+  const std::int64_t n = rows.size();
+  const std::int64_t most = std::max<std::int64_t>(1, kLogitsAtOnce / model_.config().vocabulary);
+  for (std::int64_t begin = 0; begin < n; begin += most) {
+    const core::Shape some = {std::min(most, n - begin)};
+    const Tensor logits = model_.masked_lm_logits(hidden, rows.view(begin, some));  // (some,V)
+    for (std::int64_t at = begin; at < asked.size(); at += n) {
+      losses.view(at, some).copy_from(
+          ops::cross_entropy_forward(logits, asked.view(at, some), {}, nullptr));
     }
   }
+  const auto take = [&sums, masked = std::move(masked),
+                     labels = std::move(labels)](const std::vector<float>& values) {
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      if (labels[i] == kNotAsked) continue;
+      sums[masked[i % masked.size()].window][i / masked.size()] -= values[i];
+    }
+  };
+  return {{losses, take}};
 }
 
 Tensor WindowBatcher::tensor_of(const std::vector<std::int32_t>& values) const {

@@ -46,22 +46,22 @@ class WindowBatcher {
 
   /// Output (n,K) of the task's head, row-major: logits, or values in units of the targets. Throws
   /// DataError if the model has no head.
-  std::vector<float> head_outputs(std::span<const Tokens> windows) const;
+  std::vector<float> head_outputs(const model::SequenceList& windows) const;
 
   /// Promoter log-odds (natural log) of each window. Throws DataError if the model has no class
   /// `promoter`.
-  std::vector<double> promoter_log_odds(std::span<const Tokens> windows) const;
+  std::vector<double> promoter_log_odds(const model::SequenceList& windows) const;
 
   /// Mean of the last hidden states over the tokens of each window, [CLS] and [SEP] left out:
   /// (n,C), row-major.
-  std::vector<float> embeddings(std::span<const Tokens> windows) const;
+  std::vector<float> embeddings(const model::SequenceList& windows) const;
 
   /// Last hidden state of the [CLS] of each window: (n,C), row-major.
-  std::vector<float> cls_states(std::span<const Tokens> windows) const;
+  std::vector<float> cls_states(const model::SequenceList& windows) const;
 
   /// Last hidden states of all tokens of each window, [CLS] and [SEP] included: (tokens,C) each,
   /// row-major.
-  std::vector<std::vector<float>> token_states(std::span<const Tokens> windows) const;
+  std::vector<std::vector<float>> token_states(const model::SequenceList& windows) const;
 
   /// For each window and candidate the sum of log p(token | the rest of the window) over its
   /// tokens, natural log, but for those that are kNotAsked. Throws DataError if the model has no
@@ -73,16 +73,28 @@ class WindowBatcher {
   double seconds() const { return seconds_; }
 
  private:
-  /// One batch and which windows it holds, in the order of B.
+  /// One batch and which windows it holds, in the order of B; these until run() ends.
   struct Batch {
     const model::TokenBatch& tokens;
     std::span<const std::size_t> windows;
   };
-  /// `use` is called again with a smaller batch where the device's memory did not hold one.
-  void run(std::span<const Tokens> windows, const std::function<void(const Batch&)>& use) const;
-  /// Sets the sums of the batch's windows.
-  void log_likelihoods_of(const Batch& batch, const std::vector<MaskedWindow>& windows,
-                          std::vector<std::vector<double>>& sums) const;
+  /// Numbers that the device may still be at work on, and who takes them once they are there.
+  struct Result {
+    core::Tensor numbers;
+    std::function<void(const std::vector<float>&)> take;
+  };
+  /// `launch` asks the device for what is wanted of a batch, and does not wait for it: the next
+  /// batch is made meanwhile. It is called again with a smaller batch where the device's memory did
+  /// not hold one. Results are taken in the order of the batches.
+  void run(const model::SequenceList& windows,
+           const std::function<std::vector<Result>(const Batch&)>& launch) const;
+  /// Row b of numbers (B,...) will be row members[b] of `rows`.
+  static std::vector<Result> rows_into(std::vector<float>& rows,
+                                       std::span<const std::size_t> members, core::Tensor numbers);
+  /// Will be taken off the sums of the batch's windows.
+  std::vector<Result> log_likelihoods_of(const Batch& batch,
+                                         const std::vector<MaskedWindow>& windows,
+                                         std::vector<std::vector<double>>& sums) const;
   core::Tensor tensor_of(const std::vector<std::int32_t>& values) const;  // (n) i32
 
   const model::Model& model_;

@@ -64,8 +64,7 @@ std::vector<std::vector<std::size_t>> plan_evaluation(const TokenRows& rows,
 
 model::TokenBatch make_batch(core::KernelSet& kernels, const TokenRows& rows,
                              std::span<const std::size_t> members, std::int64_t block_size) {
-  std::vector<std::vector<std::int32_t>> sequences;
-  sequences.reserve(members.size());
+  std::vector<model::SequenceList::Sequence> sequences;
   for (const std::size_t row : members) sequences.push_back(rows.inputs[row]);
   return model::make_token_batch(kernels, sequences, block_size);
 }
