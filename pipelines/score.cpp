@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -223,19 +224,17 @@ bool has_mismatch(const std::vector<predict::AlleleScores>& alleles) {
 }
 
 /// Records on their way through the scorer.
+using Records = std::vector<io::VariantRecord>;
 struct Chunk {
-  std::vector<io::VariantRecord> records;
+  Records records;
   predict::PreparedVariants prepared;
-};
-struct ScoredChunk {
-  std::vector<io::VariantRecord> records;
-  std::vector<std::vector<predict::AlleleScores>> scores;
+  std::vector<std::vector<predict::AlleleScores>> scores;  // once it is scored
 };
 constexpr std::size_t kChunksWaiting = 2;
-constexpr std::size_t kMostRecords = 256;  // of a chunk: some chunks fit the caches of a core
+constexpr int kMostPreparing = 4;  // threads: more than any device has asked for yet
 
-/// Everything between the opened files: records through the scorer in chunks, in order. Reading
-/// with all that comes before the model, and writing, have a thread each beside that of the model.
+/// Everything between the opened files: records through the scorer in chunks, in order. What comes
+/// before the model, and writing, have threads of their own beside that of the model.
 struct ScoreRun {
   io::VariantReader& reader;
   io::VariantWriter& writer;
@@ -243,40 +242,36 @@ struct ScoreRun {
   predict::ScoreSet scores;
   CheckRef check_ref;
   const io::Fasta& fasta;
+  int threads;  // that prepare
 };
 
-/// The next records, at most n of them, behind those in `records`; false if there are no more.
-bool read_records(ScoreRun& run, std::size_t n, std::vector<io::VariantRecord>& records) {
-  for (; n > 0; --n) {
-    io::VariantRecord record;
-    if (!run.reader.next(record)) return false;
+int preparing_threads(const Options& options) {
+  const int threads = options.common.threads > 0
+                          ? options.common.threads
+                          : static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(threads, 1, kMostPreparing);
+}
+
+/// As many as make a call of the scorer; none at the end.
+std::optional<Records> read_records(ScoreRun& run) {
+  Records records;
+  for (io::VariantRecord record; records.size() < run.scorer.alleles_at_once();) {
+    if (!run.reader.next(record)) break;
     records.push_back(std::move(record));
   }
-  return true;
+  if (records.empty()) return std::nullopt;
+  return records;
 }
 
-/// As many records as make a call of the scorer; those without a score cost it nothing.
-std::optional<Chunk> read_chunk(ScoreRun& run) {
-  const std::size_t at_once = run.scorer.alleles_at_once();
-  Chunk chunk{{}, run.scorer.prepare({})};
+Chunk prepare_chunk(const predict::VariantScorer& scorer, Records records) {
   std::vector<predict::Variant> variants;
-  bool has_more = true;
-  while (has_more && chunk.records.size() < kMostRecords &&
-         chunk.prepared.alleles.size() < at_once) {
-    const std::size_t first = chunk.records.size();
-    has_more = read_records(run, at_once, chunk.records);
-    variants.clear();
-    for (std::size_t i = first; i < chunk.records.size(); ++i) {
-      const io::VariantRecord& record = chunk.records[i];
-      variants.push_back({record.contig(), record.position(), record.ref(), record.alts()});
-    }
-    run.scorer.prepare_more(variants, chunk.prepared);
+  for (const io::VariantRecord& record : records) {
+    variants.push_back({record.contig(), record.position(), record.ref(), record.alts()});
   }
-  if (chunk.records.empty()) return std::nullopt;
-  return chunk;
+  return {std::move(records), scorer.prepare(variants), {}};
 }
 
-void write_chunk(ScoreRun& run, ScoredChunk chunk) {
+void write_chunk(ScoreRun& run, Chunk chunk) {
   for (std::size_t i = 0; i < chunk.records.size(); ++i) {
     annotate(chunk.records[i], chunk.scores[i], run.scores);
     run.writer.write(chunk.records[i]);
@@ -285,20 +280,23 @@ void write_chunk(ScoreRun& run, ScoredChunk chunk) {
 
 void score_all(ScoreRun& run, ScoreTally& tally) {
   core::Progress progress("score", "records", 0);
-  core::WriteBehind<ScoredChunk> output(
-      [&run](ScoredChunk chunk) { write_chunk(run, std::move(chunk)); }, kChunksWaiting);
-  core::ReadAhead<Chunk> input([&run] { return read_chunk(run); }, kChunksWaiting);
+  core::WriteBehind<Chunk> output([&run](Chunk chunk) { write_chunk(run, std::move(chunk)); },
+                                  kChunksWaiting);
+  core::PrepareAhead<Records, Chunk> input(
+      [&run] { return read_records(run); },
+      [&run](Records records) { return prepare_chunk(run.scorer, std::move(records)); },
+      static_cast<std::size_t>(run.threads), kChunksWaiting);
   while (std::optional<Chunk> chunk = input.next()) {
-    auto scores = run.scorer.score(std::move(chunk->prepared));
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      if (run.check_ref == CheckRef::exit && has_mismatch(scores[i])) {
+    chunk->scores = run.scorer.score(std::move(chunk->prepared));
+    for (std::size_t i = 0; i < chunk->scores.size(); ++i) {
+      if (run.check_ref == CheckRef::exit && has_mismatch(chunk->scores[i])) {
         throw core::DataError(describe_mismatch(chunk->records[i], run.fasta) +
                               "; are both of the same genome build? (--check-ref warn scores the "
                               "other records)");
       }
-      tally.add(chunk->records[i], scores[i]);
+      tally.add(chunk->records[i], chunk->scores[i]);
     }
-    output.push({std::move(chunk->records), std::move(scores)});
+    output.push(std::move(*chunk));
     progress.update(tally.records());
   }
   output.finish();
@@ -344,7 +342,7 @@ int run_score(const std::vector<std::string>& arguments) {
   io::VariantWriter writer(reader, writer_options(options, loaded, scores, fasta));
   ScoreTally tally(fasta);
   const auto started = std::chrono::steady_clock::now();
-  ScoreRun run{reader, writer, scorer, scores, check_ref, fasta};
+  ScoreRun run{reader, writer, scorer, scores, check_ref, fasta, preparing_threads(options)};
   score_all(run, tally);
   writer.commit();
   const double seconds =

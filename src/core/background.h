@@ -2,35 +2,45 @@
 // while the model computes. Results and errors are those of one thread.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "core/bounded_queue.h"
 
 namespace dnabird::core {
 
-/// Makes items on a thread of its own, at most `n_ahead` before they are asked for.
-template <class T>
-class ReadAhead {
+/// Makes items on threads of its own in two steps: `read` on one of them at a time, in order, and
+/// `prepare` on as many as there are. What is asked for comes in the order of `read`; no more than
+/// one item for each thread and `n_ahead` are there before they are asked for.
+template <class In, class T>
+class PrepareAhead {
  public:
-  /// `make` returns none at the end.
-  ReadAhead(std::function<std::optional<T>()> make, std::size_t n_ahead)
-      : make_(std::move(make)), items_(n_ahead), thread_([this] { run(); }) {}
-
-  /// Waits for the item that is being made, if any.
-  ~ReadAhead() {
-    items_.abandon();
-    thread_.join();
+  /// `read` returns none at the end.
+  PrepareAhead(std::function<std::optional<In>()> read, std::function<T(In)> prepare,
+               std::size_t n_threads, std::size_t n_ahead)
+      : read_(std::move(read)), prepare_(std::move(prepare)), items_(n_ahead) {
+    try {
+      for (std::size_t i = 0; i < n_threads; ++i) threads_.emplace_back([this] { run(); });
+    } catch (...) {  // the system has no more of them
+      stop();
+      throw;
+    }
   }
-  ReadAhead(const ReadAhead&) = delete;
-  ReadAhead& operator=(const ReadAhead&) = delete;
 
-  /// In the order in which they were made; none at the end. What `make` threw is thrown here, after
-  /// the items before it.
+  /// Waits for the items that are being made, if any.
+  ~PrepareAhead() { stop(); }
+  PrepareAhead(const PrepareAhead&) = delete;
+  PrepareAhead& operator=(const PrepareAhead&) = delete;
+
+  /// None at the end. What `read` or `prepare` threw is thrown here once, after the items before
+  /// it, and is the end.
   std::optional<T> next() {
     std::optional<T> item = items_.pop();
     if (!item && error_) std::rethrow_exception(std::exchange(error_, nullptr));
@@ -38,21 +48,81 @@ class ReadAhead {
   }
 
  private:
-  void run() {
-    try {
-      while (std::optional<T> item = make_()) {
-        if (!items_.push(std::move(*item))) return;
-      }
-    } catch (...) {
-      error_ = std::current_exception();  // read after close() only
-    }
-    items_.close();
+  /// An item, or the end, which an error may be; and its place in the order.
+  struct Turn {
+    std::size_t number = 0;
+    std::optional<In> read;
+    std::exception_ptr error;
+  };
+
+  void stop() {
+    items_.abandon();
+    for (std::thread& thread : threads_) thread.join();
   }
 
-  std::function<std::optional<T>()> make_;
+  void run() {
+    for (;;) {
+      Turn turn;
+      if (!begin(turn)) return;
+      std::optional<T> item;
+      try {
+        if (turn.read) item.emplace(prepare_(std::move(*turn.read)));
+      } catch (...) {
+        turn.error = std::current_exception();
+      }
+      hand_over(turn, std::move(item));
+    }
+  }
+
+  /// False if nothing more is to be read.
+  bool begin(Turn& turn) {
+    const std::lock_guard lock(reading_);
+    if (is_at_end_) return false;
+    turn.number = n_read_++;
+    try {
+      turn.read = read_();
+    } catch (...) {
+      turn.error = std::current_exception();
+    }
+    is_at_end_ = !turn.read;
+    return true;
+  }
+
+  void hand_over(const Turn& turn, std::optional<T> item) {
+    std::unique_lock lock(handing_over_);
+    its_turn_.wait(lock, [&] { return n_handed_over_ == turn.number; });
+    if (!item && !is_over_) error_ = turn.error;  // read after close() only
+    if (!item) items_.close();
+    if (!item || !items_.push(std::move(*item))) is_over_ = true;
+    ++n_handed_over_;
+    its_turn_.notify_all();
+    if (!is_over_) return;
+    lock.unlock();
+    const std::lock_guard stop(reading_);
+    is_at_end_ = true;
+  }
+
+  std::function<std::optional<In>()> read_;
+  std::function<T(In)> prepare_;
   BoundedQueue<T> items_;
+  std::mutex reading_;  // of what follows
+  std::size_t n_read_ = 0;
+  bool is_at_end_ = false;
+  std::mutex handing_over_;  // of what follows
+  std::condition_variable its_turn_;
+  std::size_t n_handed_over_ = 0;
+  bool is_over_ = false;  // nobody takes more
   std::exception_ptr error_;
-  std::thread thread_;  // last: it uses the others
+  std::vector<std::thread> threads_;  // last: they use the others
+};
+
+/// The same without a second step.
+template <class T>
+class ReadAhead : public PrepareAhead<T, T> {
+ public:
+  ReadAhead(std::function<std::optional<T>()> make, std::size_t n_ahead)
+      : PrepareAhead<T, T>(
+            std::move(make), [](T item) { return item; }, 1, n_ahead) {}
 };
 
 /// Uses items on a thread of its own, in order; at most `n_behind` wait for it.

@@ -36,8 +36,7 @@ struct PreparedAllele {
   ScorableAllele scorable;
   std::array<std::array<MaskedWindowTable::Place, 2>, 2> masked{};  // [strand][haplotype]
   std::array<std::array<std::size_t, 2>, 2> centred{};              // [strand][haplotype]
-  std::vector<std::int64_t> grid_begins;  // of the grid's windows that hold the reference allele
-  std::vector<std::size_t> grid;          // of each, forward and reverse strand
+  std::vector<GridWindows::Window> grid;                            // left to right
 };
 
 /// Windows that are equal are there once, also those of different variants.
@@ -59,18 +58,16 @@ class VariantPreparer {
   VariantPreparer(const ReferenceGenome& genome, const seq::Tokenizer& tokenizer,
                   std::int64_t window_bases, const ScoreSet& scores);
 
-  /// Behind what is in `prepared`. One thread at a time.
-  void add(std::span<const Variant> variants, PreparedVariants& prepared);
+  /// May be called on several threads at once, if the genome may.
+  PreparedVariants prepare(std::span<const Variant> variants) const;
 
  private:
-  void add_masked(PreparedVariants& prepared, PreparedAllele& allele) const;
   void add_centred(PreparedVariants& prepared, PreparedAllele& allele) const;
-  void add_grid(PreparedVariants& prepared, PreparedAllele& allele) const;
 
+  const ReferenceGenome& genome_;
   const seq::Tokenizer& tokenizer_;
   std::int64_t window_bases_;
   ScoreSet scores_;
-  AlleleChecker checker_;
 };
 
 }  // namespace dnabird::predict

@@ -73,18 +73,17 @@ bool is_same_reference(const std::string& ref, const std::string& genome) {
 
 seq::HaplotypeWindow ScorableAllele::cut(seq::Haplotype haplotype, std::int64_t window_begin,
                                          std::int64_t n_bases) const {
-  return seq::cut_window(allele, haplotype, allele.begin - window_begin, n_bases,
-                         [this](std::int64_t from, std::int64_t to) { return fetch(from, to); });
+  return seq::cut_window(
+      allele, haplotype, allele.begin - window_begin, n_bases,
+      [this](std::int64_t from, std::int64_t to) { return std::string(view(from, to)); });
 }
 
 std::int64_t ScorableAllele::centred_begin(std::int64_t n_bases) const {
   return allele.begin - (n_bases - static_cast<std::int64_t>(allele.ref.size())) / 2;
 }
 
-AlleleTokens allele_tokens(const seq::Tokenizer& tokenizer, const seq::HaplotypeWindow& window) {
-  const seq::Encoding encoding = tokenizer.encode_with_bases(window.bases);
-  const auto [first, last] = seq::tokens_of_bases(encoding, window.allele_begin, window.allele_end);
-  return {first, Tokens(encoding.ids.begin() + first, encoding.ids.begin() + last)};
+seq::TokenRun allele_tokens(const seq::Tokenizer& tokenizer, const seq::HaplotypeWindow& window) {
+  return tokenizer.tokens_at(window.bases, window.allele_begin, window.allele_end);
 }
 
 AlleleChecker::AlleleChecker(const ReferenceGenome& genome, const seq::Tokenizer& tokenizer,
@@ -154,13 +153,14 @@ AlleleStatus AlleleChecker::make_canonical(const Variant& variant, const std::st
 bool AlleleChecker::has_known_surroundings(const ScorableAllele& scorable) const {
   const std::int64_t begin = scorable.centred_begin(window_bases_);
   // What lies beyond the contig is filled, not unknown.
-  const std::string on_contig = scorable.fetch(
+  const std::string_view on_contig = scorable.view(
       std::max<std::int64_t>(begin, 0), std::min(begin + window_bases_, reference_.length()));
   if (seq::unknown_fraction(on_contig) > kMostUnknown) return false;
   for (const seq::Haplotype haplotype : {seq::Haplotype::reference, seq::Haplotype::alternate}) {
     const seq::HaplotypeWindow window = scorable.cut(haplotype, begin, window_bases_);
-    for (const seq::HaplotypeWindow& strand : {window, seq::reverse_complement(window)}) {
-      const Tokens ids = allele_tokens(tokenizer_, strand).ids;
+    const seq::HaplotypeWindow reverse = seq::reverse_complement(window);
+    for (const seq::HaplotypeWindow* strand : {&window, &reverse}) {
+      const Tokens ids = allele_tokens(tokenizer_, *strand).ids;
       const std::int32_t unknown = tokenizer_.special().unknown;
       const bool any_known =
           std::any_of(ids.begin(), ids.end(), [unknown](std::int32_t id) { return id != unknown; });

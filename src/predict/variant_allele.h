@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,9 +53,13 @@ struct ScorableAllele {
   std::int64_t begin = 0;  // of `bases` on the contig
   std::string bases;       // one window to either side of the allele
 
-  std::string fetch(std::int64_t from, std::int64_t to) const {
-    return bases.substr(static_cast<std::size_t>(from - begin),
-                        static_cast<std::size_t>(to - from));
+  std::int64_t allele_end() const {
+    return allele.begin + static_cast<std::int64_t>(allele.ref.size());
+  }
+  /// Bases [from, to) of the contig, as far as they are here.
+  std::string_view view(std::int64_t from, std::int64_t to) const {
+    return std::string_view(bases).substr(static_cast<std::size_t>(from - begin),
+                                          static_cast<std::size_t>(to - from));
   }
   /// A window of n_bases that begins at `window_begin` of the contig; see seq::cut_window.
   seq::HaplotypeWindow cut(seq::Haplotype haplotype, std::int64_t window_begin,
@@ -64,11 +69,7 @@ struct ScorableAllele {
 };
 
 /// The tokens of a window that touch its allele.
-struct AlleleTokens {
-  std::int64_t first_row = 0;
-  Tokens ids;  // what stands there
-};
-AlleleTokens allele_tokens(const seq::Tokenizer& tokenizer, const seq::HaplotypeWindow& window);
+seq::TokenRun allele_tokens(const seq::Tokenizer& tokenizer, const seq::HaplotypeWindow& window);
 
 class AlleleChecker {
  public:

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "seq/alphabet.h"
 #include "seq/haplotype.h"
 
 namespace dnabird::predict {
@@ -19,6 +20,25 @@ namespace {
 // what the windows of a call take.
 constexpr std::int64_t kTokensPerAllele = 64, kBasesPerToken = 64;
 constexpr std::int64_t kFewestTokens = 4;  // of the longest, in a window
+
+struct GridChoice {
+  const GridWindows::Window* window;
+  std::size_t strand;
+  double log_odds;
+};
+
+/// Of windows and strands the one of largest log-odds, the first of equal ones.
+GridChoice likeliest(const std::vector<GridWindows::Window>& windows,
+                     const std::vector<double>& log_odds) {
+  GridChoice best{&windows[0], 0, log_odds[windows[0].strands[0]]};
+  for (const GridWindows::Window& window : windows) {
+    for (std::size_t s = 0; s < window.strands.size(); ++s) {
+      const double own = log_odds[window.strands[s]];
+      if (best.log_odds < own) best = {&window, s, own};
+    }
+  }
+  return best;
+}
 
 /// 1 - cos(u, v) as half the squared distance of the unit vectors, which is exact for equal ones
 /// and keeps the digits of small distances.
@@ -80,13 +100,7 @@ std::size_t VariantScorer::alleles_at_once() const {
                                                            1, tokens / kTokensPerAllele));
 }
 
-PreparedVariants VariantScorer::prepare(std::span<const Variant> variants) {
-  PreparedVariants prepared(tokenizer_);
-  preparer_.add(variants, prepared);
-  return prepared;
-}
-
-std::vector<std::vector<AlleleScores>> VariantScorer::score(PreparedVariants prepared) {
+std::vector<std::vector<AlleleScores>> VariantScorer::score(PreparedVariants&& prepared) {
   if (scores_.log_likelihood_ratio) score_log_likelihood_ratio(prepared);
   if (scores_.promoter) score_promoter(prepared);
   if (scores_.distance) score_distance(prepared);
@@ -116,24 +130,22 @@ void VariantScorer::score_log_likelihood_ratio(PreparedVariants& prepared) const
   }
 }
 
-std::vector<double> VariantScorer::grid_log_odds(const WindowTable& grid) {
+std::vector<double> VariantScorer::grid_log_odds(WindowTable& grid) {
   std::vector<double> log_odds(grid.windows().size());
   std::vector<std::size_t> asked;
-  for (const auto& [bases, window] : grid.index()) {
-    const auto known = grid_known_.find(bases);
-    if (known == grid_known_.end()) {
-      asked.push_back(window);
+  std::vector<model::SequenceList::Sequence> windows;
+  for (std::size_t i = 0; i < log_odds.size(); ++i) {
+    if (const auto known = last_grid_.find(grid.bases()[i])) {
+      log_odds[i] = last_log_odds_[*known];
     } else {
-      log_odds[window] = known->second;
+      asked.push_back(i);
+      windows.emplace_back(grid.windows()[i]);
     }
   }
-  std::sort(asked.begin(), asked.end());
-  std::vector<Tokens> windows;
-  for (const std::size_t window : asked) windows.push_back(grid.windows()[window]);
   const std::vector<double> computed = batcher_.promoter_log_odds(windows);
   for (std::size_t i = 0; i < asked.size(); ++i) log_odds[asked[i]] = computed[i];
-  grid_known_.clear();
-  for (const auto& [bases, window] : grid.index()) grid_known_[bases] = log_odds[window];
+  last_grid_ = grid.take_bases();
+  last_log_odds_ = log_odds;
   return log_odds;
 }
 
@@ -143,15 +155,11 @@ void VariantScorer::score_promoter(PreparedVariants& prepared) {
   std::vector<std::size_t> alternates;
   WindowTable changed(tokenizer_);
   for (const PreparedAllele& allele : prepared.alleles) {
-    const auto largest = std::max_element(  // the first of equal ones
-        allele.grid.begin(), allele.grid.end(), [&](std::size_t a, std::size_t b) {
-          return reference_log_odds[a] < reference_log_odds[b];
-        });
-    const auto index = static_cast<std::size_t>(largest - allele.grid.begin());
-    best.push_back(reference_log_odds[*largest]);
-    const auto window =
-        allele.scorable.cut(Haplotype::alternate, allele.grid_begins[index / 2], window_bases_);
-    alternates.push_back(changed.add(both_strands(window)[index % 2].bases));
+    const auto [window, strand, log_odds] = likeliest(allele.grid, reference_log_odds);
+    best.push_back(log_odds);
+    const auto alternate = allele.scorable.cut(Haplotype::alternate, window->begin, window_bases_);
+    alternates.push_back(
+        changed.add(strand == 0 ? alternate.bases : seq::reverse_complement(alternate.bases)));
   }
   const std::vector<double> alternate_log_odds = batcher_.promoter_log_odds(changed.windows());
   for (std::size_t i = 0; i < alternates.size(); ++i) {

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "core/distinct_texts.h"
 #include "model/model.h"
 #include "predict/prepared_variants.h"
 #include "predict/reference_genome.h"
@@ -59,17 +59,15 @@ class VariantScorer {
   /// windows of one call take some tens of megabytes.
   std::size_t alleles_at_once() const;
 
-  /// What comes before the model; one thread at a time, which may be another than that of score().
-  PreparedVariants prepare(std::span<const Variant> variants);
-  /// The same behind what is in `prepared`, which prepare() made.
-  void prepare_more(std::span<const Variant> variants, PreparedVariants& prepared) {
-    preparer_.add(variants, prepared);
+  /// What comes before the model: on any threads, several at once if the genome allows for that.
+  PreparedVariants prepare(std::span<const Variant> variants) const {
+    return preparer_.prepare(variants);
   }
 
   /// For each variant one entry for each ALT. Equal windows are run once, reference windows of the
   /// grid also when the call before had them. Throws DataError if the model's numbers are not
-  /// finite.
-  std::vector<std::vector<AlleleScores>> score(PreparedVariants prepared);
+  /// finite. What is left in `prepared` is memory to be released, best on another thread.
+  std::vector<std::vector<AlleleScores>> score(PreparedVariants&& prepared);
 
   /// Seconds of all calls of score() that the model took.
   double model_seconds() const { return batcher_.seconds(); }
@@ -78,14 +76,16 @@ class VariantScorer {
   void score_log_likelihood_ratio(PreparedVariants& prepared) const;
   void score_promoter(PreparedVariants& prepared);
   void score_distance(PreparedVariants& prepared) const;
-  std::vector<double> grid_log_odds(const WindowTable& grid);
+  std::vector<double> grid_log_odds(WindowTable& grid);
 
   const seq::Tokenizer& tokenizer_;
   ScoreSet scores_;
   std::int64_t window_bases_;
   WindowBatcher batcher_;
   VariantPreparer preparer_;
-  std::unordered_map<std::string, double> grid_known_;  // log-odds by bases, of the last call
+  // Of the last call: the grid's windows by their bases, and their log-odds.
+  core::DistinctTexts last_grid_;
+  std::vector<double> last_log_odds_;
 };
 
 }  // namespace dnabird::predict

@@ -35,32 +35,31 @@ std::array<seq::HaplotypeWindow, 2> both_strands(seq::HaplotypeWindow window) {
   return {std::move(window), std::move(reverse)};
 }
 
-std::size_t WindowTable::add(const std::string& bases) {
-  const auto [entry, is_new] = index_.try_emplace(bases, windows_.size());
+std::size_t WindowTable::add(std::string_view bases) {
+  const auto [window, is_new] = bases_.add(bases);
   if (is_new) windows_.push_back(tokenizer_.encode(bases));
-  return entry->second;
+  return window;
 }
 
 MaskedWindowTable::Place MaskedWindowTable::add(const seq::HaplotypeWindow& window) {
-  AlleleTokens hidden = allele_tokens(tokenizer_, window);
+  seq::TokenRun hidden = allele_tokens(tokenizer_, window);
   // Every token that shows one of the allele's bases is masked: with the allele hidden, equal bases
   // and as many masks are equal tokens.
   std::string visible = window.bases;
   std::fill(visible.begin() + window.allele_begin, visible.begin() + window.allele_end, kHidden);
   visible += std::to_string(hidden.ids.size());
-  const auto [entry, is_new] = index_.try_emplace(visible, windows_.size());
+  const auto [index, is_new] = visible_.add(visible);
   if (is_new) {
-    MaskedWindow masked{tokenizer_.encode(window.bases), hidden.first_row, {}};
-    std::fill_n(masked.ids.begin() + hidden.first_row, hidden.ids.size(),
-                tokenizer_.special().mask);
+    MaskedWindow masked{tokenizer_.encode(window.bases), hidden.first, {}};
+    std::fill_n(masked.ids.begin() + hidden.first, hidden.ids.size(), tokenizer_.special().mask);
     windows_.push_back(std::move(masked));
   }
   std::replace(hidden.ids.begin(), hidden.ids.end(), tokenizer_.special().unknown, kNotAsked);
-  std::vector<Tokens>& candidates = windows_[entry->second].candidates;
+  std::vector<Tokens>& candidates = windows_[index].candidates;
   const auto known = std::find(candidates.begin(), candidates.end(), hidden.ids);
   const auto candidate = static_cast<std::size_t>(known - candidates.begin());
   if (known == candidates.end()) candidates.push_back(std::move(hidden.ids));
-  return {entry->second, candidate};
+  return {index, candidate};
 }
 
 void widen_to_shared_tokens(const seq::Tokenizer& tokenizer, seq::HaplotypeWindow& reference,
@@ -88,16 +87,20 @@ void widen_to_shared_tokens(const seq::Tokenizer& tokenizer, seq::HaplotypeWindo
 std::vector<std::int64_t> promoter_window_begins(const ScorableAllele& scorable,
                                                  std::int64_t n_bases) {
   const std::int64_t step = std::max<std::int64_t>(1, n_bases / kGridSteps);
-  const std::int64_t allele_end =
-      scorable.allele.begin + static_cast<std::int64_t>(scorable.allele.ref.size());
   std::vector<std::int64_t> begins, n_unknown;
-  for (std::int64_t begin = floor_to_multiple(allele_end - n_bases + step - 1, step);
+  for (std::int64_t begin = floor_to_multiple(scorable.allele_end() - n_bases + step - 1, step);
        begin <= scorable.allele.begin; begin += step) {
-    const std::string bases = scorable.fetch(begin, begin + n_bases);
     begins.push_back(begin);
-    n_unknown.push_back(n_bases - std::count_if(bases.begin(), bases.end(), seq::is_acgt));
   }
   core::require(!begins.empty(), "no window of the grid holds an allele of a quarter of it");
+  const auto count_unknown = [&](std::int64_t begin, std::int64_t end) {
+    const std::string_view bases = scorable.view(begin, end);
+    return end - begin - std::count_if(bases.begin(), bases.end(), seq::is_acgt);
+  };
+  if (count_unknown(begins.front(), begins.back() + n_bases) == 0) return begins;
+  for (const std::int64_t begin : begins) {
+    n_unknown.push_back(count_unknown(begin, begin + n_bases));
+  }
   const std::int64_t most =
       std::max(n_bases / kUnknownShare, *std::min_element(n_unknown.begin(), n_unknown.end()));
   std::vector<std::int64_t> kept;
@@ -105,6 +108,33 @@ std::vector<std::int64_t> promoter_window_begins(const ScorableAllele& scorable,
     if (n_unknown[i] <= most) kept.push_back(begins[i]);
   }
   return kept;
+}
+
+std::vector<GridWindows::Window> GridWindows::around(const std::string& contig,
+                                                     const ScorableAllele& scorable) {
+  if (contig != contig_) {
+    contig_ = contig;
+    known_.clear();
+  }
+  // REF may name a base that the genome leaves open: such windows are of this allele alone.
+  const bool is_of_genome =
+      scorable.view(scorable.allele.begin, scorable.allele_end()) == scorable.allele.ref;
+  std::vector<Window> windows;
+  for (const std::int64_t begin : promoter_window_begins(scorable, n_bases_)) {
+    if (!is_of_genome) {
+      windows.push_back({begin, add(begin, scorable)});
+      continue;
+    }
+    const auto [known, is_new] = known_.try_emplace(begin);
+    if (is_new) known->second = add(begin, scorable);
+    windows.push_back({begin, known->second});
+  }
+  return windows;
+}
+
+std::array<std::size_t, 2> GridWindows::add(std::int64_t begin, const ScorableAllele& scorable) {
+  const std::string bases = scorable.cut(seq::Haplotype::reference, begin, n_bases_).bases;
+  return {table_.add(bases), table_.add(seq::reverse_complement(bases))};
 }
 
 }  // namespace dnabird::predict

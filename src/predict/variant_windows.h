@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "core/distinct_texts.h"
 #include "predict/variant_allele.h"
 #include "predict/window_batcher.h"
 #include "seq/haplotype.h"
@@ -24,15 +26,18 @@ class WindowTable {
  public:
   explicit WindowTable(const seq::Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
-  /// Index of the window among windows().
-  std::size_t add(const std::string& bases);
+  /// Index of the window.
+  std::size_t add(std::string_view bases);
+  /// [CLS] tokens [SEP] of each window.
   const std::vector<Tokens>& windows() const { return windows_; }
-  /// Where the window of these bases is among windows().
-  const std::unordered_map<std::string, std::size_t>& index() const { return index_; }
+  /// The bases, numbered as the windows.
+  const core::DistinctTexts& bases() const { return bases_; }
+  /// The same, and the table is of no more use.
+  core::DistinctTexts take_bases() { return std::move(bases_); }
 
  private:
   const seq::Tokenizer& tokenizer_;
-  std::unordered_map<std::string, std::size_t> index_;
+  core::DistinctTexts bases_;
   std::vector<Tokens> windows_;
 };
 
@@ -51,7 +56,7 @@ class MaskedWindowTable {
 
  private:
   const seq::Tokenizer& tokenizer_;
-  std::unordered_map<std::string, std::size_t> index_;
+  core::DistinctTexts visible_;  // what shows of each window
   std::vector<MaskedWindow> windows_;
 };
 
@@ -67,5 +72,28 @@ void widen_to_shared_tokens(const seq::Tokenizer& tokenizer, seq::HaplotypeWindo
 /// promoter score of an allele may be measured; see VariantScorer.
 std::vector<std::int64_t> promoter_window_begins(const ScorableAllele& scorable,
                                                  std::int64_t n_bases);
+
+/// The reference windows there: neighbouring alleles share them, so each place is cut once.
+class GridWindows {
+ public:
+  /// The windows go into `table`, which must outlive this.
+  GridWindows(WindowTable& table, std::int64_t n_bases) : table_(table), n_bases_(n_bases) {}
+
+  /// A window and its place in the table on both strands.
+  struct Window {
+    std::int64_t begin;
+    std::array<std::size_t, 2> strands;
+  };
+  /// Those of promoter_window_begins(), left to right. `contig` by any one name.
+  std::vector<Window> around(const std::string& contig, const ScorableAllele& scorable);
+
+ private:
+  std::array<std::size_t, 2> add(std::int64_t begin, const ScorableAllele& scorable);
+
+  WindowTable& table_;
+  std::int64_t n_bases_;
+  std::string contig_;
+  std::unordered_map<std::int64_t, std::array<std::size_t, 2>> known_;  // of that contig, by begin
+};
 
 }  // namespace dnabird::predict

@@ -92,6 +92,25 @@ TEST_F(ScoreFaults, TruncatedFiles) {
   }
 }
 
+TEST_F(ScoreFaults, AFastaThatIsDamagedBehindTheFirstChunks) {
+  std::string bases = read_text(test_data("small.fa"));
+  bases = bases.substr(bases.find('\n') + 1, 2000);
+  const std::string fasta = folder_ / "damaged.fa";
+  write_text(fasta, ">z\n" + bases + "\n>y\n" + bases.substr(0, 300) + "1" + bases.substr(301));
+  std::vector<std::string> records;
+  for (const char* contig : {"z", "y"}) {
+    for (int i = 0; i < 300; ++i) records.push_back(std::string(contig) + " 100 A <DEL>");
+  }
+  records.push_back("y 100 A C");
+  const std::string vcf = write_vcf(records);
+  score({vcf, "-f", fasta, "-o", "-"});  // makes the index, which stays
+  for (const char* threads : {"1", "2", "8"}) {
+    EXPECT_THAT(fault(1, {vcf, "-f", fasta, "-m", model("quick"), "--threads", threads}),
+                HasSubstr("the file is damaged"))
+        << threads;
+  }
+}
+
 TEST_F(ScoreFaults, ModelsThatAreIncomplete) {
   const std::string copy = folder_ / "copy";
   std::filesystem::copy(model("tiny"), copy);

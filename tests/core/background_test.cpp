@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <thread>
 #include <vector>
 
 namespace dnabird::core {
@@ -51,6 +54,67 @@ TEST(ReadAhead, MakesNoMoreThanAskedFor) {
   // Two taken, two in the queue, one in the hand of who waits for room.
   EXPECT_GE(n_made, 2);
   EXPECT_LE(n_made, 5);
+}
+
+/// The number of an item, after a while that has nothing to do with its place.
+int wait_and_read(const Item& item) {
+  std::this_thread::sleep_for(std::chrono::microseconds(*item * 7919 % 300));
+  return *item;
+}
+
+TEST(PrepareAhead, KeepsTheOrderOfReading) {
+  for (const std::size_t n_threads : {1u, 2u, 7u}) {
+    for (const std::size_t n_ahead : {1u, 3u, 100u}) {
+      PrepareAhead<Item, int> items(counter(200, false), wait_and_read, n_threads, n_ahead);
+      for (int i = 0; i < 200; ++i) ASSERT_EQ(items.next(), i);
+      EXPECT_FALSE(items.next());
+      EXPECT_FALSE(items.next());
+    }
+  }
+}
+
+TEST(PrepareAhead, ThrowsBehindTheItemsBeforeTheError) {
+  for (const std::size_t n_threads : {1u, 2u, 7u}) {
+    PrepareAhead<Item, int> unread(counter(30, true), wait_and_read, n_threads, 2);
+    for (int i = 0; i < 30; ++i) ASSERT_EQ(unread.next(), i);
+    EXPECT_THROW(unread.next(), std::runtime_error);
+    EXPECT_FALSE(unread.next());
+
+    const auto fails_behind_19 = [](const Item& item) {
+      const int i = wait_and_read(item);
+      if (i > 19) throw std::runtime_error(std::to_string(i));
+      return i;
+    };
+    PrepareAhead<Item, int> unprepared(counter(1000, false), fails_behind_19, n_threads, 2);
+    for (int i = 0; i < 20; ++i) ASSERT_EQ(unprepared.next(), i);
+    try {
+      unprepared.next();
+      FAIL() << "no error";
+    } catch (const std::runtime_error& error) {
+      EXPECT_STREQ(error.what(), "20");  // the first in order, whichever came first
+    }
+    EXPECT_FALSE(unprepared.next());
+  }
+}
+
+TEST(PrepareAhead, ReadsNoMoreThanThreadsAndQueueHold) {
+  std::atomic<int> n_read = 0;
+  {
+    PrepareAhead<int, int> items([&]() -> std::optional<int> { return n_read++; },
+                                 [](int i) { return i; }, 3, 2);
+    EXPECT_EQ(items.next(), 0);
+    EXPECT_EQ(items.next(), 1);
+  }
+  EXPECT_LE(n_read, 2 + 2 + 3);  // taken, in the queue, one in the hand of each thread
+}
+
+TEST(PrepareAhead, MayBeLeftAtAnyTime) {
+  for (int n_taken = 0; n_taken < 12; ++n_taken) {
+    for (const bool fails : {false, true}) {
+      PrepareAhead<Item, int> items(counter(8, fails), wait_and_read, 4, 1);
+      for (int i = 0; i < std::min(n_taken, 8); ++i) EXPECT_EQ(items.next(), i);
+    }
+  }
 }
 
 TEST(WriteBehind, KeepsTheOrderAndFinishes) {
