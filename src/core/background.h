@@ -88,10 +88,10 @@ class PrepareAhead {
     return true;
   }
 
-  void hand_over(const Turn& turn, std::optional<T> item) {
+  void hand_over(Turn& turn, std::optional<T> item) {
     std::unique_lock lock(handing_over_);
     its_turn_.wait(lock, [&] { return n_handed_over_ == turn.number; });
-    if (!item && !is_over_) error_ = turn.error;  // read after close() only
+    if (!item && !is_over_) error_ = std::move(turn.error);  // read after close() only
     if (!item) items_.close();
     if (!item || !items_.push(std::move(*item))) is_over_ = true;
     ++n_handed_over_;
