@@ -60,6 +60,12 @@ sanitized() {
     --print-limit 30
 }
 
+# raced PROGRAM FILTER: with the attention of sm_80 on, since racecheck does not follow an order that
+# goes over mbarriers and TMA copies, as in the kernels for sm_90a.
+raced() {
+  DNABIRD_CUDA_ATTENTION=mma sanitized racecheck "$1" "$2"
+}
+
 # scores FILE: a line for each number of each allele.
 scores() {
   awk -F '\t' '!/^#/ {
@@ -138,7 +144,7 @@ score_speed() {
     !/^>/ {
       for (i = 1; i <= length($0) && made < records; ++i) {
         base = toupper(substr($0, i, 1)); ++position
-        if (position <= 2000 || position % 3 || base !~ /[ACGT]/) continue
+        if (position <= 2000 || base !~ /[ACGT]/) continue
         printf "z\t%d\t.\t%s\t%s\t.\t.\t.\n", position, base, base == "A" ? "C" : "A"; ++made
       }
     }' >"$scratch/many.vcf"
@@ -209,7 +215,7 @@ else
 fi
 use_libraries "$build"
 export build
-export -f show_device build_all device_tests sanitizer_verdict sanitized scores scores_agree score \
+export -f show_device build_all device_tests sanitizer_verdict sanitized raced scores scores_agree score \
   score_like_cpu train last_loss train_like_cpu score_speed benchmarks card_architecture cuda_program
 export DNABIRD_TEST_DATA=$root/tests/data
 
@@ -228,9 +234,9 @@ step commands 60 'pretrain, CPU' train cpu f32 "$scratch/cpu"
 step commands 30 'pretrain, f32' train_like_cpu f32 1e-3
 step commands 30 'pretrain, bf16' train_like_cpu bf16 2e-2
 step bench 100 benchmarks benchmarks
-step commands 40 'score, speed' score_speed 30000
+step commands 40 'score, speed' score_speed 130000
 step sanitizer 60 memcheck sanitized memcheck kernels_tests "$memcheck_filter"
-step sanitizer 60 racecheck sanitized racecheck kernels_tests "$racecheck_filter"
+step sanitizer 60 racecheck raced kernels_tests "$racecheck_filter"
 
 {
   echo "gpu_check.sh, $(date -u +%Y-%m-%d), commit $(commit_of "$build"), $(card_name)"
