@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "kernels/cuda/attention/forward_hopper.h"
 #include "kernels/cuda/attention/key_gradient_hopper.h"
 #include "kernels/cuda/attention/query_gradient_hopper.h"
 #include "support/cuda_host_hopper.h"

@@ -1,6 +1,7 @@
 // The passes of the CUDA kernels of block attention, run by emulated warps.
 #pragma once
 
+#include "kernels/cuda/attention/forward_hopper.h"
 #include "kernels/cuda/attention/key_gradient_hopper.h"
 #include "kernels/cuda/attention/plain.h"
 #include "kernels/cuda/attention/query_gradient_hopper.h"
@@ -63,40 +64,46 @@ inline AttentionResult run_mma(const AttentionInputs& in) {
   return run_mma<128>(in);
 }
 
+/// How the emulated device runs: thread blocks that share the units, and their producers.
+struct HopperRun {
+  ProducerMood mood;
+  std::uint32_t blocks;
+};
+
 template <class Unit>
-std::int64_t run_hopper_units(const kernels::cuda::AttentionView& a, ProducerMood mood) {
+std::int64_t run_hopper_units(const kernels::cuda::AttentionView& a, const HopperRun& run) {
   const auto places = static_cast<std::uint32_t>(kernels::cuda::places_per_unit(a));
   const HostHopperMaps maps{{a.qkv, kernels::cuda::qkv_tensor(a)},
                             {a.out, kernels::cuda::out_tensor(a)},
                             {a.dout, kernels::cuda::out_tensor(a)}};
   std::int64_t faults = 0;
-  for (std::uint32_t i = 0; i < a.schedule.unit_count * places; ++i) {
-    HostHopperCta cta(Unit::kSharedBytes, mood);
-    Unit::run(cta, a, maps, i);
+  for (std::uint32_t block = 0; block < run.blocks; ++block) {
+    HostHopperCta cta(Unit::kSharedBytes, run.mood);
+    Unit::run(cta, a, maps, {block, run.blocks, a.schedule.unit_count * places});
     faults += cta.faults();
   }
   return faults;
 }
 
 template <int kHead>
-AttentionResult run_hopper(const AttentionInputs& in, ProducerMood mood) {
+AttentionResult run_hopper(const AttentionInputs& in, const HopperRun& run) {
   using namespace kernels::cuda;
   using Cta = HostHopperCta;
   return run_passes<kHead>(
       in,
-      [&](const AttentionView& a) { return run_hopper_units<HopperForward<Cta, kHead>>(a, mood); },
+      [&](const AttentionView& a) { return run_hopper_units<HopperForward<Cta, kHead>>(a, run); },
       [&](const AttentionView& a) {
-        return run_hopper_units<HopperQueryGradient<Cta, kHead>>(a, mood);
+        return run_hopper_units<HopperQueryGradient<Cta, kHead>>(a, run);
       },
       [&](const AttentionView& a) {
-        return run_hopper_units<HopperKeyGradient<Cta, kHead>>(a, mood);
+        return run_hopper_units<HopperKeyGradient<Cta, kHead>>(a, run);
       });
 }
 
-inline AttentionResult run_hopper(const AttentionInputs& in, ProducerMood mood) {
-  if (in.head_size == 32) return run_hopper<32>(in, mood);
-  if (in.head_size == 64) return run_hopper<64>(in, mood);
-  return run_hopper<128>(in, mood);
+inline AttentionResult run_hopper(const AttentionInputs& in, const HopperRun& run) {
+  if (in.head_size == 32) return run_hopper<32>(in, run);
+  if (in.head_size == 64) return run_hopper<64>(in, run);
+  return run_hopper<128>(in, run);
 }
 
 /// T is float or std::uint16_t (bf16), Element what the kernels call it.

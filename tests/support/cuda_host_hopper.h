@@ -4,6 +4,7 @@
 // old one, and a tile or register released too early has changed by then.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -122,6 +123,13 @@ class HostHopperWarp : public HostWarp {
       std::memcpy(memory_->write(address[i], 4, index()), &x[i], 4);
     }
   }
+  F32 load_shared(const U32& address) {
+    F32 x;
+    for (std::size_t i = 0; i < 32; ++i) {
+      std::memcpy(&x[i], memory_->read(address[i], 4, index()), 4);
+    }
+    return x;
+  }
   bool idle() const { return open_.empty() && groups_.empty(); }
 
  private:
@@ -156,6 +164,9 @@ class HostHopperCta {
     State& operator[](const Warp& warp) { return states[warp.index()]; }
   };
 
+  template <class X>
+  using PerLane = std::array<X, 32>;
+
   HostHopperCta(std::size_t bytes, ProducerMood mood) : shared_(bytes), mood_(mood) {
     for (std::uint32_t i = 0; i < kConsumerWarps; ++i) warps_.emplace_back(shared_, i);
     producer_warp_ = std::make_unique<Warp>(shared_, kConsumerWarps);
@@ -171,6 +182,7 @@ class HostHopperCta {
   }
   template <class Producer>
   bool run_producer(Producer& producer) {
+    producer.begin(*this);
     load_next_ = [this, &producer] { return producer.load_next(*this); };
     run_eagerly();
     return false;
@@ -183,6 +195,34 @@ class HostHopperCta {
   void producer_lanes(const F& f) {
     f(*producer_warp_);
   }
+  template <class X, class F>
+  void fill_lanes(PerLane<X>& x, const F& f) {
+    for (std::uint32_t lane = 0; lane < 32; ++lane) x[lane] = f(lane);
+  }
+  template <class X>
+  X of_lane(const PerLane<X>& x, std::uint32_t lane) const {
+    return x.at(lane);
+  }
+  template <class X>
+  void hand_over(std::uint32_t address, const X& x) {
+    constexpr std::size_t kStep = sizeof(X) == 4 ? 4 : 16;
+    for (std::size_t i = 0; i < sizeof(X); i += kStep) {
+      std::byte* to = shared_.write(address + static_cast<std::uint32_t>(i), kStep, kConsumerWarps);
+      std::memcpy(to, reinterpret_cast<const char*>(&x) + i, kStep);
+    }
+  }
+  template <class X>
+  X read_shared(std::uint32_t address) {
+    constexpr std::size_t kStep = sizeof(X) == 4 ? 4 : 16;
+    X x{};
+    for (std::size_t i = 0; i < sizeof(X); i += kStep) {
+      // Warp 0 stands for all consumers: what they read is the same.
+      const std::byte* from = shared_.read(address + static_cast<std::uint32_t>(i), kStep, 0);
+      std::memcpy(reinterpret_cast<char*>(&x) + i, from, kStep);
+    }
+    return x;
+  }
+  void prefetch(const HostTensorMap&) {}
 
   bool ready(std::uint32_t barrier, std::uint32_t parity) {
     if ((barriers_.at(barrier).phase & 1U) == parity) return false;
@@ -198,8 +238,9 @@ class HostHopperCta {
     barriers_.at(barrier).bytes += bytes;
     arrive(barrier, 1);
   }
+  void join_lanes() {}
   /// All lanes of the producer have written what this barrier guards.
-  void arrive_lanes(std::uint32_t barrier) { arrive(barrier, 32); }
+  void arrive_joined(std::uint32_t barrier) { arrive(barrier, 1); }
   void release(Warp&, std::uint32_t barrier) {
     arrive(barrier, 1);
     run_eagerly();

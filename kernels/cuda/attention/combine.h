@@ -24,7 +24,7 @@ struct SplitPlace {
 };
 
 DNABIRD_HD SplitPlace locate_split(const AttentionView& a, std::uint32_t index) {
-  const UnitPlace at = locate(a, a.schedule.splits, index);
+  const UnitPlace at = locate(a, a.schedule.splits, a.schedule.split_count, index);
   return {a.schedule.splits[at.unit], at.place};
 }
 

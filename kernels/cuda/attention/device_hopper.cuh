@@ -49,6 +49,11 @@ class HopperDeviceWarp : public DeviceWarp {
   __device__ __forceinline__ void store_shared(U32 address, float x) {
     asm volatile("st.shared.f32 [%0], %1;" ::"r"(address), "f"(x) : "memory");
   }
+  __device__ __forceinline__ float load_shared(U32 address) {
+    float x;
+    asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(address) : "memory");
+    return x;
+  }
 };
 
 struct HopperDeviceMaps {
@@ -65,6 +70,12 @@ class HopperDeviceCta {
   struct PerWarp {
     State state;
     __device__ __forceinline__ State& operator[](const Warp&) { return state; }
+  };
+
+  /// A value in each lane of the producer warp.
+  template <class X>
+  struct PerLane {
+    X mine;
   };
 
   __device__ __forceinline__ explicit HopperDeviceCta(const void* shared)
@@ -88,6 +99,7 @@ class HopperDeviceCta {
   template <class Producer>
   __device__ __forceinline__ bool run_producer(Producer& producer) {
     if (warp_.index() < kConsumerWarps) return false;
+    producer.begin(*this);
     while (producer.load_next(*this) != Load::none_left) continue;
     return true;
   }
@@ -98,6 +110,65 @@ class HopperDeviceCta {
   template <class F>
   __device__ __forceinline__ void producer_lanes(const F& f) {
     f(warp_);
+  }
+  template <class X, class F>
+  __device__ __forceinline__ void fill_lanes(PerLane<X>& x, const F& f) {
+    x.mine = f(warp_.lane());
+  }
+  /// The value of one lane in all of them.
+  template <class X>
+  __device__ __forceinline__ X of_lane(const PerLane<X>& x, std::uint32_t lane) const {
+    std::uint32_t words[sizeof(X) / 4];
+    memcpy(words, &x.mine, sizeof(X));
+    DNABIRD_UNROLL
+    for (std::uint32_t& word : words) {
+      word = __shfl_sync(0xFFFFFFFFU, word, static_cast<int>(lane));
+    }
+    X of_lane;
+    memcpy(&of_lane, words, sizeof(X));
+    return of_lane;
+  }
+
+  /// What the producer knows becomes what consumers read, when the barrier is full at which it
+  /// arrives next. X is a float or a multiple of 16 bytes.
+  template <class X>
+  __device__ __forceinline__ void hand_over(std::uint32_t address, const X& x) {
+    std::uint32_t words[sizeof(X) / 4];
+    memcpy(words, &x, sizeof(X));
+    if (warp_.lane() != 0) return;
+    if constexpr (sizeof(X) == 4) {
+      asm volatile("st.shared.b32 [%0], %1;" ::"r"(address), "r"(words[0]) : "memory");
+    } else {
+      DNABIRD_UNROLL
+      for (std::uint32_t i = 0; i < sizeof(X) / 16; ++i) {
+        asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(address + 16 * i),
+                     "r"(words[4 * i]), "r"(words[4 * i + 1]), "r"(words[4 * i + 2]),
+                     "r"(words[4 * i + 3])
+                     : "memory");
+      }
+    }
+  }
+  template <class X>
+  __device__ __forceinline__ X read_shared(std::uint32_t address) {
+    std::uint32_t words[sizeof(X) / 4];
+    if constexpr (sizeof(X) == 4) {
+      asm volatile("ld.shared.b32 %0, [%1];" : "=r"(words[0]) : "r"(address) : "memory");
+    } else {
+      DNABIRD_UNROLL
+      for (std::uint32_t i = 0; i < sizeof(X) / 16; ++i) {
+        asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(words[4 * i]), "=r"(words[4 * i + 1]), "=r"(words[4 * i + 2]),
+                       "=r"(words[4 * i + 3])
+                     : "r"(address + 16 * i)
+                     : "memory");
+      }
+    }
+    X x;
+    memcpy(&x, words, sizeof(X));
+    return x;
+  }
+  __device__ __forceinline__ void prefetch(const CUtensorMap& map) {
+    if (warp_.lane() == 0) asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
   }
 
   /// Waits; the emulated thread block asks.
@@ -120,7 +191,12 @@ class HopperDeviceCta {
                    : "memory");
     }
   }
-  __device__ __forceinline__ void arrive_lanes(std::uint32_t barrier) { arrive(barrier); }
+  /// What lanes of the producer wrote goes with what lane 0 arrives for next.
+  __device__ __forceinline__ void join_lanes() { __syncwarp(); }
+  __device__ __forceinline__ void arrive_joined(std::uint32_t barrier) {
+    join_lanes();
+    if (warp_.lane() == 0) arrive(barrier);
+  }
   /// After all lanes of the warp have read.
   __device__ __forceinline__ void release(Warp& warp, std::uint32_t barrier) {
     __syncwarp();

@@ -46,16 +46,18 @@ struct SoftmaxRows {
       shrink[half] = Warp::exp2(top[half] - raised);
       top[half] = raised;
       const F32 addend = F32(bias) - raised;
-      F32 sum_here = F32(0.0F);
+      // Two sums: each addition waits for the one before.
+      F32 sums[2] = {F32(0.0F), F32(0.0F)};
       DNABIRD_UNROLL
       for (int n = 0; n < kKeys / 8; ++n) {
         DNABIRD_UNROLL
-        for (int e = 2 * half; e < 2 * half + 2; ++e) {
-          s[n][e] = Warp::exp2(Warp::fma(s[n][e], F32(c), addend));
-          sum_here = sum_here + s[n][e];
+        for (int odd = 0; odd < 2; ++odd) {
+          F32& p = s[n][2 * half + odd];
+          p = Warp::exp2(Warp::fma(p, F32(c), addend));
+          sums[odd] = sums[odd] + p;
         }
       }
-      sum[half] = Warp::fma(sum[half], shrink[half], sum_here);
+      sum[half] = Warp::fma(sum[half], shrink[half], sums[0] + sums[1]);
     }
   }
   DNABIRD_DEVICE void shrink_out(const F32 (&shrink)[2]) {
@@ -87,14 +89,13 @@ struct ScoreScale {
   float factor, addend;
 };
 
-/// The scale of an item for scores s (16 tokens x kColumns tokens of the item's block from
-/// `first`). Where granules have multiplicities of their own, s takes the factor and these at once.
+/// For scores s (16 tokens x kColumns tokens of an item's block from `first`) where granules have
+/// multiplicities of their own: s takes the factor and these at once.
 template <int kColumns, class Warp>
-DNABIRD_DEVICE ScoreScale scale_of_item(Warp& warp, const AttentionView& a, std::int32_t index,
-                                        std::uint32_t first,
-                                        typename Warp::F32 (&s)[kColumns / 8][4]) {
+DNABIRD_DEVICE ScoreScale scale_by_granules(Warp& warp, const AttentionView& a, std::int32_t index,
+                                            std::uint32_t first,
+                                            typename Warp::F32 (&s)[kColumns / 8][4]) {
   const float c = a.scale * kLog2E;
-  if (a.schedule.granules == nullptr) return {c, a.schedule.items[index].log2_multiplicity};
   const GranuleBias& row =
       a.schedule.granules[std::int64_t{index} * kGranules + static_cast<int>(warp.index())];
   const float* bias = row.log2_multiplicity + first / kGranule;
@@ -107,6 +108,15 @@ DNABIRD_DEVICE ScoreScale scale_of_item(Warp& warp, const AttentionView& a, std:
     }
   }
   return {1.0F, 0.0F};
+}
+
+/// The scale of an item for such scores.
+template <int kColumns, class Warp>
+DNABIRD_DEVICE ScoreScale scale_of_item(Warp& warp, const AttentionView& a, std::int32_t index,
+                                        std::uint32_t first,
+                                        typename Warp::F32 (&s)[kColumns / 8][4]) {
+  if (a.schedule.granules != nullptr) return scale_by_granules<kColumns>(warp, a, index, first, s);
+  return {a.scale * kLog2E, a.schedule.items[index].log2_multiplicity};
 }
 
 /// The rows of one part of qkv or of an array like out that block `block` has, those from `valid`
@@ -209,7 +219,7 @@ struct ForwardUnit {
   }
 
   DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, std::uint32_t index) {
-    const UnitPlace at = locate(a, a.schedule.units, index);
+    const UnitPlace at = locate(a, a.schedule.units, a.schedule.unit_count, index);
     const WorkUnit unit = a.schedule.units[at.unit];
     const std::int32_t length = a.lengths[at.place.batch];
     const std::int32_t queries = valid_rows(length, unit.block, kBlock);

@@ -10,44 +10,30 @@
 
 namespace dnabird::kernels::cuda {
 
-/// Shared memory: Q, two stages of K, two of V, barriers.
+/// Shared memory: two stages of Q, of K and of V; the units of those of Q, log2 m of those of K;
+/// barriers.
 template <int kHead>
 struct ForwardLayout {
   using T = Tile<kBlock, kHead>;
-  static constexpr std::uint32_t kBarriers = 5 * T::kBytes;
-  static constexpr int kSharedBytes = kBarriers + 2 * Ring<T>::kBarrierBytes + 8;
+  using TileStages = Stages<T::kBytes>;
+  static constexpr std::uint32_t kUnits = 3 * TileStages::kAllBytes;
+  static constexpr std::uint32_t kAddends = kUnits + 2 * sizeof(UnitWork);
+  static constexpr std::uint32_t kBarriers = kAddends + 8;
+  static constexpr int kSharedBytes = kBarriers + 3 * TileStages::kBarrierBytes;
   std::uint32_t base;
 
-  DNABIRD_HD std::uint32_t query() const { return base; }
-  DNABIRD_HD Ring<T> keys() const { return {base + T::kBytes, base + kBarriers}; }
-  DNABIRD_HD Ring<T> values() const {
-    return {base + 3 * T::kBytes, base + kBarriers + Ring<T>::kBarrierBytes};
+  DNABIRD_HD TileStages stages(std::uint32_t kind) const {
+    return {base + kind * TileStages::kAllBytes,
+            base + kBarriers + kind * TileStages::kBarrierBytes};
   }
-  DNABIRD_HD std::uint32_t query_full() const {
-    return base + kBarriers + 2 * Ring<T>::kBarrierBytes;
+  DNABIRD_HD TileStages queries() const { return stages(0); }
+  DNABIRD_HD TileStages keys() const { return stages(1); }
+  DNABIRD_HD TileStages values() const { return stages(2); }
+  DNABIRD_HD std::uint32_t unit(std::int32_t turn) const {
+    return base + kUnits + TileStages::stage(turn) * sizeof(UnitWork);
   }
-};
-
-/// A unit, and how much of it there is.
-struct UnitWork {
-  UnitPlace at;
-  WorkUnit unit;
-  std::int32_t length;  // of the sequence
-  std::int32_t rows;    // of the unit's block below it
-  std::int32_t pairs;   // items below it, 0 if rows is
-
-  DNABIRD_HD static UnitWork of(const AttentionView& a, std::uint32_t index) {
-    UnitWork w{};
-    w.at = locate(a, a.schedule.units, index);
-    w.unit = a.schedule.units[w.at.unit];
-    w.length = a.lengths[w.at.place.batch];
-    w.rows = valid_rows(w.length, w.unit.block, kBlock);
-    w.pairs = w.rows == 0 ? 0 : used_end(a, w.unit, w.length) - w.unit.begin;
-    return w;
-  }
-  DNABIRD_HD std::int32_t item(std::int32_t pair) const { return unit.begin + pair; }
-  DNABIRD_HD std::int32_t block(const AttentionView& a, std::int32_t pair) const {
-    return a.schedule.items[item(pair)].block;
+  DNABIRD_HD std::uint32_t addend(std::int32_t use) const {
+    return base + kAddends + TileStages::stage(use) * 4;
   }
 };
 
@@ -65,136 +51,177 @@ struct HopperForward {
     U32 p[kBlock / 16][4];
     SoftmaxRows<Warp, kHead> rows;
   };
+  using States = typename Cta::template PerWarp<State>;
 
-  /// Q, then K and V of each pair in turn.
+  /// Of each unit Q, then K and V of each pair in turn.
   struct Producer {
     const AttentionView& a;
     const typename Cta::Maps& maps;
-    const UnitWork& work;
     Layout layout;
-    std::int32_t next = -1;
+    UnitWalk<Cta> walk;
 
+    DNABIRD_DEVICE void begin(Cta& cta) {
+      cta.prefetch(maps.qkv);
+      walk.begin(cta);
+    }
     DNABIRD_DEVICE Load load_next(Cta& cta) {
-      if (next >= 2 * work.pairs || work.pairs == 0) return Load::none_left;
-      if (next < 0) {
-        cta.expect_bytes(layout.query_full(), T::kBytes);
-        Ring<T>::load_boxes(cta, layout.query(), layout.query_full(), maps.qkv,
-                            box_of_qkv(a, work.at.place, Part::query, work.unit.block));
-      } else {
-        const std::int32_t pair = next / 2, block = work.block(a, pair);
-        const bool key = next % 2 == 0;
-        const Ring<T> ring = key ? layout.keys() : layout.values();
-        const BoxPlace box = box_of_qkv(a, work.at.place, key ? Part::key : Part::value, block);
-        if (!ring.load(cta, pair, maps.qkv, box)) return Load::blocked;
-      }
-      ++next;
+      if (walk.ended) return Load::none_left;
+      if (!(walk.next < 0 ? load_queries(cta) : load_pair(cta))) return Load::blocked;
+      walk.advance(cta);
       return Load::started;
+    }
+    DNABIRD_DEVICE bool load_queries(Cta& cta) const {
+      const auto stages = layout.queries();
+      const std::uint32_t full = stages.full(walk.turn);
+      if (!stages.is_free(cta, walk.turn)) return false;
+      cta.hand_over(layout.unit(walk.turn), walk.work);
+      cta.expect_bytes(full, walk.work.pairs > 0 ? T::kBytes : 0);
+      if (walk.work.pairs > 0) {
+        load_boxes<T>(cta, stages.at(walk.turn), full, maps.qkv,
+                      box_of_qkv(a, walk.work.place, Part::query, walk.work.unit.block));
+      }
+      return true;
+    }
+    DNABIRD_DEVICE bool load_pair(Cta& cta) const {
+      const bool key = walk.next % 2 == 0;
+      const std::int32_t use = walk.use();
+      const auto stages = key ? layout.keys() : layout.values();
+      if (!stages.is_free(cta, use)) return false;
+      if (key) cta.hand_over(layout.addend(use), walk.item.log2_multiplicity);
+      cta.expect_bytes(stages.full(use), T::kBytes);
+      load_boxes<T>(
+          cta, stages.at(use), stages.full(use), maps.qkv,
+          box_of_qkv(a, walk.work.place, key ? Part::key : Part::value, walk.item.block));
+      return true;
     }
   };
 
-  DNABIRD_DEVICE static void start_scores(Cta& cta, const Layout& layout, std::int32_t pair,
-                                          typename Cta::template PerWarp<State>& states) {
-    layout.keys().wait(cta, pair);
+  /// A consumer's place: the unit, and how many pairs came before it.
+  struct Turn {
+    std::int32_t turn, pairs_before;
+    std::int32_t pairs, last_valid, first_item;  // as UnitWork
+  };
+
+  /// Returns log2 m of the pair.
+  DNABIRD_DEVICE static float start_scores(Cta& cta, const Layout& layout, const Turn& t,
+                                           std::int32_t pair, States& states) {
+    const std::int32_t use = t.pairs_before + pair;
+    layout.keys().wait(cta, use);
+    const float log2_multiplicity = cta.template read_shared<float>(layout.addend(use));
     cta.each_warp([&](Warp& warp) {
       warp.start_products();
-      start_rows_product<T, kBlock>(warp, layout.query(), layout.keys().tile(pair), 0,
+      start_rows_product<T, kBlock>(warp, layout.queries().at(t.turn), layout.keys().at(use), 0,
                                     states[warp].s);
       warp.commit_products();
     });
+    return log2_multiplicity;
   }
-  DNABIRD_DEVICE static void start_values(Cta& cta, const Layout& layout, std::int32_t pair,
-                                          typename Cta::template PerWarp<State>& states) {
+  DNABIRD_DEVICE static void start_values(Cta& cta, const Layout& layout, std::int32_t use,
+                                          States& states) {
     cta.each_warp([&](Warp& warp) {
       State& state = states[warp];
       warp.start_products();
-      start_columns_product<T, kBlock>(warp, state.p, layout.values().tile(pair), 0,
-                                       state.rows.out);
+      start_columns_product<T, kBlock>(warp, state.p, layout.values().at(use), 0, state.rows.out);
       warp.commit_products();
     });
   }
 
   /// The softmax of scores that have come: the warp's tile of keys is free again.
   DNABIRD_DEVICE static void take_scores(Cta& cta, Warp& warp, const AttentionView& a,
-                                         const UnitWork& work, std::int32_t pair, State& state,
-                                         F32 (&shrink)[2]) {
-    Layout{cta.shared_address()}.keys().release(cta, warp, pair);
+                                         const Turn& t, std::int32_t pair, float log2_multiplicity,
+                                         State& state, F32 (&shrink)[2]) {
+    Layout{cta.shared_address()}.keys().release(cta, warp, t.pairs_before + pair);
     warp.keep(state.s);
-    const std::int32_t valid = valid_rows(work.length, work.block(a, pair), kBlock);
-    if (valid < kBlock) mask_keys<kBlock>(warp, valid, state.s);
-    const ScoreScale scale = scale_of_item<kBlock>(warp, a, work.item(pair), 0, state.s);
+    if (pair == t.pairs - 1 && t.last_valid < kBlock) {
+      mask_keys<kBlock>(warp, t.last_valid, state.s);
+    }
+    const ScoreScale scale =
+        scale_of_pair(warp, a, t.first_item + pair, log2_multiplicity, state.s);
     state.rows.template take_scores<kBlock>(state.s, scale.factor, scale.addend, shrink);
   }
 
   // The first pair stands apart: with a branch around what is in flight, ptxas would let nothing
   // be in flight.
-  DNABIRD_DEVICE static void take_first(Cta& cta, const AttentionView& a, const UnitWork& work,
-                                        const Layout& layout,
-                                        typename Cta::template PerWarp<State>& states) {
-    start_scores(cta, layout, 0, states);
+  DNABIRD_DEVICE static void take_first(Cta& cta, const AttentionView& a, const Layout& layout,
+                                        const Turn& t, States& states) {
+    const float log2_multiplicity = start_scores(cta, layout, t, 0, states);
     cta.each_warp([&](Warp& warp) {
       State& state = states[warp];
       warp.template wait_for_products<0>();
       F32 shrink[2];
-      take_scores(cta, warp, a, work, 0, state, shrink);
+      take_scores(cta, warp, a, t, 0, log2_multiplicity, state, shrink);
       to_a_fragments<kBlock, Warp>(state.s, state.p);
     });
   }
-  DNABIRD_DEVICE static void take_next(Cta& cta, const AttentionView& a, const UnitWork& work,
-                                       const Layout& layout, std::int32_t pair,
-                                       typename Cta::template PerWarp<State>& states) {
-    start_scores(cta, layout, pair, states);
-    layout.values().wait(cta, pair - 1);
-    start_values(cta, layout, pair - 1, states);
+  DNABIRD_DEVICE static void take_next(Cta& cta, const AttentionView& a, const Layout& layout,
+                                       const Turn& t, std::int32_t pair, States& states) {
+    const std::int32_t use = t.pairs_before + pair;
+    const float log2_multiplicity = start_scores(cta, layout, t, pair, states);
+    layout.values().wait(cta, use - 1);
+    start_values(cta, layout, use - 1, states);
     cta.each_warp([&](Warp& warp) {
       State& state = states[warp];
       warp.template wait_for_products<1>();
       F32 shrink[2];
-      take_scores(cta, warp, a, work, pair, state, shrink);
+      take_scores(cta, warp, a, t, pair, log2_multiplicity, state, shrink);
       warp.template wait_for_products<0>();
-      layout.values().release(cta, warp, pair - 1);
+      layout.values().release(cta, warp, use - 1);
       warp.keep(state.rows.out);
       state.rows.shrink_out(shrink);
       to_a_fragments<kBlock, Warp>(state.s, state.p);
     });
   }
+  DNABIRD_DEVICE static void take_pairs(Cta& cta, const AttentionView& a, const Layout& layout,
+                                        const Turn& t, States& states) {
+    take_first(cta, a, layout, t, states);
+    for (std::int32_t pair = 1; pair < t.pairs; ++pair) {
+      take_next(cta, a, layout, t, pair, states);
+    }
+    const std::int32_t last = t.pairs_before + t.pairs - 1;
+    layout.values().wait(cta, last);
+    if (t.last_valid < kBlock) {
+      cta.each_warp(
+          [&](Warp& warp) { clear_rows<T>(warp, layout.values().at(last), t.last_valid); });
+      cta.share_writes();
+    }
+    start_values(cta, layout, last, states);
+    cta.each_warp([&](Warp& warp) {
+      warp.template wait_for_products<0>();
+      layout.values().release(cta, warp, last);
+      warp.keep(states[warp].rows.out);
+    });
+  }
 
   DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, const typename Cta::Maps& maps,
-                                 std::uint32_t index) {
-    const UnitWork work = UnitWork::of(a, index);
-    if (work.rows == 0 && work.unit.slot >= 0) return;
+                                 const UnitShare& share) {
     const Layout layout{cta.shared_address()};
     cta.start_barriers([&] {
-      layout.keys().start(cta);
-      layout.values().start(cta);
-      cta.start_barrier(layout.query_full(), 1);
+      for (std::uint32_t kind = 0; kind < 3; ++kind) layout.stages(kind).start(cta);
     });
-    Producer producer{a, maps, work, layout};
+    Producer producer{a, maps, layout, {a, share}};
     if (cta.run_producer(producer)) return;
 
-    typename Cta::template PerWarp<State> states;
-    cta.each_warp([&](Warp& warp) { states[warp].rows.clear(); });
-    if (work.pairs > 0) {
-      cta.wait(layout.query_full(), 0);
-      take_first(cta, a, work, layout, states);
-      for (std::int32_t pair = 1; pair < work.pairs; ++pair) {
-        take_next(cta, a, work, layout, pair, states);
+    States states;
+    Turn t{};
+    for (;; ++t.turn) {
+      layout.queries().wait(cta, t.turn);
+      {
+        const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
+        t.pairs = work.pairs;
+        t.last_valid = work.last_valid;
+        t.first_item = work.unit.begin;
       }
-      const std::int32_t last = work.pairs - 1;
-      layout.values().wait(cta, last);
-      const std::int32_t valid = valid_rows(work.length, work.block(a, last), kBlock);
-      if (valid < kBlock) {
-        cta.each_warp([&](Warp& warp) { clear_rows<T>(warp, layout.values().tile(last), valid); });
-        cta.share_writes();
-      }
-      start_values(cta, layout, last, states);
+      if (t.pairs == UnitWork::kEnd) return;
+      cta.each_warp([&](Warp& warp) { states[warp].rows.clear(); });
+      if (t.pairs > 0) take_pairs(cta, a, layout, t, states);
+      t.pairs_before += t.pairs;
+      // Read again, so that it needs no registers beside the pairs.
+      const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
       cta.each_warp([&](Warp& warp) {
-        warp.template wait_for_products<0>();
-        warp.keep(states[warp].rows.out);
+        layout.queries().release(cta, warp, t.turn);
+        finish_forward<kHead>(warp, a, work.place, work.unit, work.length, states[warp].rows);
       });
     }
-    cta.each_warp([&](Warp& warp) {
-      finish_forward<kHead>(warp, a, work.at.place, work.unit, work.length, states[warp].rows);
-    });
   }
 };
 

@@ -1,17 +1,20 @@
 // What the kernels for sm_90a share: a producer warp that fetches tiles with TMA, four consumer
-// warps (a warpgroup) that multiply them with wgmma, and between them two stages for each kind of
-// tile with a pair of mbarriers: `full` (the copy has landed) and `empty` (all four warps are
+// warps (a warpgroup) that multiply them with wgmma, and between them stages of each kind of tile,
+// each with a pair of mbarriers: `full` (all of it has landed) and `empty` (all four warps are
 // done).
 //
-// Use n of a stage pair is in stage n % 2. Phase n / 2 of `full` completes when it has landed, and
-// of `empty` when it is released; so use n waits for the release of use n - 2, which the parity of
-// a fresh barrier grants to the first two.
+// Use n of kCount stages is in stage n % kCount. Phase n / kCount of its `full` completes when it
+// has landed, and of `empty` when it is released; so use n waits for the release of use n - kCount,
+// which the parity of a fresh barrier grants to the first ones. Uses are counted over all units of
+// a thread block.
 //
 // Cta is HopperDeviceCta, or the emulated thread block of the host tests.
 #pragma once
 
 #include <cstdint>
 
+#include "kernels/cuda/attention/forward.h"
+#include "kernels/cuda/attention/hopper_units.h"
 #include "kernels/cuda/attention/tile_products.h"
 #include "kernels/cuda/attention/wgmma_layout.h"
 #include "kernels/cuda/host_device.h"
@@ -21,42 +24,39 @@ namespace dnabird::kernels::cuda {
 /// What came of a producer's next load.
 enum class Load { started, blocked, none_left };
 
-/// Two stages of tiles and their barriers.
-template <class T>
-struct Ring {
-  std::uint32_t tiles;     // 2 * T::kBytes, aligned to 1,024
-  std::uint32_t barriers;  // full 0, full 1, empty 0, empty 1; 8 bytes each
-  static constexpr std::uint32_t kBarrierBytes = 32;
+/// kCount stages of kBytes and their barriers.
+template <int kBytes_, int kCount_ = 2>
+struct Stages {
+  static constexpr std::uint32_t kBytes = kBytes_;
+  static constexpr std::uint32_t kCount = kCount_;
+  static constexpr std::uint32_t kAllBytes = kBytes * kCount;
+  static constexpr std::uint32_t kBarrierBytes = 16 * kCount;
+  std::uint32_t memory;    // kAllBytes, for tiles aligned to 1,024
+  std::uint32_t barriers;  // full, then empty ones; 8 bytes each
 
-  DNABIRD_HD std::uint32_t tile(std::int32_t use) const { return tiles + (use & 1) * T::kBytes; }
-  DNABIRD_HD std::uint32_t full(std::int32_t use) const { return barriers + (use & 1) * 8; }
-  DNABIRD_HD std::uint32_t empty(std::int32_t use) const { return barriers + 16 + (use & 1) * 8; }
-  DNABIRD_HD static std::uint32_t full_parity(std::int32_t use) { return (use >> 1) & 1; }
+  DNABIRD_HD static std::uint32_t stage(std::int32_t use) {
+    return static_cast<std::uint32_t>(use) % kCount;
+  }
+  DNABIRD_HD std::uint32_t at(std::int32_t use) const { return memory + stage(use) * kBytes; }
+  DNABIRD_HD std::uint32_t full(std::int32_t use) const { return barriers + stage(use) * 8; }
+  DNABIRD_HD std::uint32_t empty(std::int32_t use) const { return full(use) + 8 * kCount; }
+  DNABIRD_HD static std::uint32_t full_parity(std::int32_t use) {
+    return static_cast<std::uint32_t>(use) / kCount & 1U;
+  }
   DNABIRD_HD static std::uint32_t empty_parity(std::int32_t use) { return full_parity(use) ^ 1U; }
 
+  /// `arrivals` of the producer fill a stage.
   template <class Cta>
-  DNABIRD_DEVICE void start(Cta& cta) const {
-    for (std::int32_t use = 0; use < 2; ++use) {
-      cta.start_barrier(full(use), 1);
-      cta.start_barrier(empty(use), Cta::kConsumerWarps);
+  DNABIRD_DEVICE void start(Cta& cta, int arrivals = 1) const {
+    for (std::uint32_t i = 0; i < kCount; ++i) {
+      cta.start_barrier(barriers + 8 * i, arrivals);
+      cta.start_barrier(barriers + 8 * (kCount + i), Cta::kConsumerWarps);
     }
   }
   /// The producer's side: false if the stage is still in use (on the host; a device waits).
-  template <class Cta, class Map>
-  DNABIRD_DEVICE bool load(Cta& cta, std::int32_t use, const Map& map, const BoxPlace& at) const {
-    if (!cta.ready(empty(use), empty_parity(use))) return false;
-    cta.expect_bytes(full(use), T::kBytes);
-    load_boxes(cta, tile(use), full(use), map, at);
-    return true;
-  }
-  template <class Cta, class Map>
-  DNABIRD_DEVICE static void load_boxes(Cta& cta, std::uint32_t tile, std::uint32_t barrier,
-                                        const Map& map, BoxPlace at) {
-    DNABIRD_UNROLL
-    for (int panel = 0; panel < T::kPanels; ++panel) {
-      cta.template load_box<T>(map, at, tile + panel * T::kPanelBytes, barrier);
-      at.element += T::kPanelHead;
-    }
+  template <class Cta>
+  DNABIRD_DEVICE bool is_free(Cta& cta, std::int32_t use) const {
+    return cta.ready(empty(use), empty_parity(use));
   }
   template <class Cta>
   DNABIRD_DEVICE void wait(Cta& cta, std::int32_t use) const {
@@ -68,6 +68,45 @@ struct Ring {
     cta.release(warp, empty(use));
   }
 };
+
+/// Starts the copy of a tile; its bytes count at `barrier`.
+template <class T, class Cta, class Map>
+DNABIRD_DEVICE void load_boxes(Cta& cta, std::uint32_t tile, std::uint32_t barrier, const Map& map,
+                               BoxPlace at) {
+  DNABIRD_UNROLL
+  for (int panel = 0; panel < T::kPanels; ++panel) {
+    cta.template load_box<T>(map, at, tile + panel * T::kPanelBytes, barrier);
+    at.element += T::kPanelHead;
+  }
+}
+
+/// Two of a block's statistics, rows of f32 that TMA cannot take (a row of T floats need not begin
+/// at 16 bytes), in each lane of the producer warp: of tokens lane and lane + 32 of `block`, and
+/// `otherwise` beyond the length.
+template <class Cta, class F32>
+DNABIRD_DEVICE void load_statistic(Cta& cta, const AttentionView& a, const float* statistic,
+                                   const UnitWork& work, std::int32_t block, float otherwise,
+                                   F32 (&x)[2]) {
+  const std::int64_t row0 = work.place.in_rows(a, std::int64_t{block} * kBlock);
+  const std::int32_t valid = valid_rows(work.length, block, kBlock);
+  cta.producer_lanes([&](auto& warp) {
+    DNABIRD_UNROLL
+    for (std::uint32_t half = 0; half < 2; ++half) {
+      const auto row = warp.lane() + 32U * half;
+      x[half] = warp.load_f32(statistic + row0, row * 4U, row < static_cast<std::uint32_t>(valid),
+                              otherwise);
+    }
+  });
+}
+template <class Cta, class F32>
+DNABIRD_DEVICE void store_statistic(Cta& cta, std::uint32_t to, const F32 (&x)[2]) {
+  cta.producer_lanes([&](auto& warp) {
+    DNABIRD_UNROLL
+    for (std::uint32_t half = 0; half < 2; ++half) {
+      warp.store_shared(warp.lane() * 4U + (to + 128U * half), x[half]);
+    }
+  });
+}
 
 /// sums (64 x kColumns) = a tile's rows * kColumns rows of another from first_row, transposed.
 /// Starts.
@@ -92,6 +131,15 @@ DNABIRD_DEVICE void start_columns_product(Warp& warp, const typename Warp::U32 (
     warp.template multiply_registers<T::kHead>(sums, p[k],
                                                columns_descriptor<T>(tile, first_row + 16 * k));
   }
+}
+
+/// The scale of an item for scores of all of its block; log2 of its multiplicity has come with it.
+template <class Warp>
+DNABIRD_DEVICE ScoreScale scale_of_pair(Warp& warp, const AttentionView& a, std::int32_t index,
+                                        float log2_multiplicity,
+                                        typename Warp::F32 (&s)[kBlock / 8][4]) {
+  if (a.schedule.granules != nullptr) return scale_by_granules<kBlock>(warp, a, index, 0, s);
+  return {a.scale * kLog2E, log2_multiplicity};
 }
 
 /// Sets the rows of a tile from `valid` on to zero: TMA has filled rows beyond the tokens, but not

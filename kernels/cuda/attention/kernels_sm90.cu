@@ -2,9 +2,9 @@
 // query_gradient_hopper.h, key_gradient_hopper.h; partial results are combined
 // by the kernels of kernels_sm80.cu.
 //
-// Launch: one thread block of 160 threads for each unit of the schedule and sequence (and head, if
-// heads share lists); kSharedBytes of dynamic shared memory. Planned thread blocks per
-// multiprocessor: tests/kernels/cuda_budget.txt.
+// Launch: as many thread blocks of 160 threads as run at one time, no more than there are units of
+// the schedule times sequences (and heads, if these share lists); kSharedBytes of dynamic shared
+// memory. Planned thread blocks per multiprocessor: tests/kernels/cuda_budget.txt.
 #include "kernels/cuda/attention/device_hopper.cuh"
 #include "kernels/cuda/attention/forward_hopper.h"
 #include "kernels/cuda/attention/key_gradient_hopper.h"
@@ -18,6 +18,11 @@ namespace {
 
 using Cta = HopperDeviceCta;
 
+__device__ UnitShare share_of(const AttentionView& a) {
+  return {blockIdx.x, gridDim.x,
+          static_cast<std::uint32_t>(a.schedule.unit_count * places_per_unit(a))};
+}
+
 }  // namespace
 
 template <int kHead>
@@ -26,7 +31,7 @@ __global__ void __launch_bounds__(Cta::kThreads, kHead == 128 ? 2 : 3)
                             const __grid_constant__ HopperDeviceMaps maps) {
   extern __shared__ __align__(1024) unsigned char shared[];
   Cta cta(shared);
-  HopperForward<Cta, kHead>::run(cta, a, maps, blockIdx.x);
+  HopperForward<Cta, kHead>::run(cta, a, maps, share_of(a));
 }
 
 template <int kHead>
@@ -35,7 +40,7 @@ __global__ void __launch_bounds__(Cta::kThreads, kHead == 128 ? 2 : 3)
                                    const __grid_constant__ HopperDeviceMaps maps) {
   extern __shared__ __align__(1024) unsigned char shared[];
   Cta cta(shared);
-  HopperQueryGradient<Cta, kHead>::run(cta, a, maps, blockIdx.x);
+  HopperQueryGradient<Cta, kHead>::run(cta, a, maps, share_of(a));
 }
 
 template <int kHead>
@@ -46,7 +51,7 @@ __global__ void __launch_bounds__(Cta::kThreads, kHead == 128  ? 1
                                  const __grid_constant__ HopperDeviceMaps maps) {
   extern __shared__ __align__(1024) unsigned char shared[];
   Cta cta(shared);
-  HopperKeyGradient<Cta, kHead>::run(cta, a, maps, blockIdx.x);
+  HopperKeyGradient<Cta, kHead>::run(cta, a, maps, share_of(a));
 }
 
 namespace {
@@ -97,17 +102,17 @@ void launch_units(AttentionPass pass, const AttentionView& a, cudaStream_t strea
   if (pass != AttentionPass::forward) maps.dout = encode(a.dout, rows);
   switch (pass) {
     case AttentionPass::forward:
-      return launch(attention_forward_wgmma<kHead>,
-                    {units, Cta::kThreads, HopperForward<Cta, kHead>::kSharedBytes}, stream, a,
-                    maps);
+      return launch_resident(attention_forward_wgmma<kHead>,
+                             {units, Cta::kThreads, HopperForward<Cta, kHead>::kSharedBytes},
+                             stream, a, maps);
     case AttentionPass::query_gradient:
-      return launch(attention_query_gradient_wgmma<kHead>,
-                    {units, Cta::kThreads, HopperQueryGradient<Cta, kHead>::kSharedBytes}, stream,
-                    a, maps);
+      return launch_resident(attention_query_gradient_wgmma<kHead>,
+                             {units, Cta::kThreads, HopperQueryGradient<Cta, kHead>::kSharedBytes},
+                             stream, a, maps);
     case AttentionPass::key_gradient:
-      return launch(attention_key_gradient_wgmma<kHead>,
-                    {units, Cta::kThreads, HopperKeyGradient<Cta, kHead>::kSharedBytes}, stream, a,
-                    maps);
+      return launch_resident(attention_key_gradient_wgmma<kHead>,
+                             {units, Cta::kThreads, HopperKeyGradient<Cta, kHead>::kSharedBytes},
+                             stream, a, maps);
   }
 }
 

@@ -14,30 +14,38 @@
 
 namespace dnabird::kernels::cuda {
 
-/// Ends a unit: writes dK and dV, or the partial result. Reads again what a loop would otherwise
-/// hold registers for.
+/// What a warp adds up for its 16 keys.
+template <class Warp, int kHead>
+struct KeyGradientSums {
+  typename Warp::F32 dk[kHead / 8][4], dv[kHead / 8][4];
+
+  DNABIRD_DEVICE void clear() {
+    set_zero(dk);
+    set_zero(dv);
+  }
+};
+
+/// Ends a unit: writes dK and dV, or the partial result. `length` is the sequence's.
 template <int kHead, class Warp>
-DNABIRD_DEVICE void finish_key_gradient(Warp& warp, const AttentionView& a, const UnitPlace& at,
-                                        const typename Warp::F32 (&dk)[kHead / 8][4],
-                                        const typename Warp::F32 (&dv)[kHead / 8][4]) {
+DNABIRD_DEVICE void finish_key_gradient(Warp& warp, const AttentionView& a, const HeadPlace& place,
+                                        const WorkUnit& unit, std::int32_t length,
+                                        const KeyGradientSums<Warp, kHead>& sums) {
   using F32 = typename Warp::F32;
-  const HeadPlace& place = at.place;
-  const WorkUnit unit = a.schedule.units[at.unit];
-  const std::int32_t keys = valid_rows(a.lengths[place.batch], unit.block, kBlock);
   if (unit.slot >= 0) {
     float* slot = slot_address(a, place, unit.slot, key_partial_size(kBlock, kHead));
-    store_partial<kHead>(warp, slot, dk);
-    store_partial<kHead>(warp, slot + kBlock * kHead, dv);
+    store_partial<kHead>(warp, slot, sums.dk);
+    store_partial<kHead>(warp, slot + kBlock * kHead, sums.dv);
     return;
   }
   const F32 scale[2] = {F32(a.scale), F32(a.scale)}, one[2] = {F32(1.0F), F32(1.0F)};
   const std::int64_t first = std::int64_t{unit.block} * kBlock;
   OutputRows to{static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::key, first, kHead),
                 static_cast<std::uint32_t>(2 * 3 * a.heads * kHead),
-                valid_rows(a.tokens, unit.block, kBlock), keys};
-  store_rows<kHead>(warp, to, dk, scale);
+                valid_rows(a.tokens, unit.block, kBlock),
+                valid_rows(length, unit.block, kBlock)};
+  store_rows<kHead>(warp, to, sums.dk, scale);
   to.base = static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::value, first, kHead);
-  store_rows<kHead>(warp, to, dv, one);
+  store_rows<kHead>(warp, to, sums.dv, one);
 }
 
 template <class Cta, int kHead>
@@ -57,7 +65,7 @@ struct KeyGradientUnit {
 
   struct State {
     U32 k[kHead / 16][4], v[kHead / 16][4];
-    F32 dk[kHead / 8][4], dv[kHead / 8][4];
+    KeyGradientSums<Warp, kHead> sums;
   };
   /// kQueries of an item's block, from `first`.
   struct Queries {
@@ -77,8 +85,7 @@ struct KeyGradientUnit {
       State& state = states[warp];
       load_a_fragments<T>(warp, shared, warp.index() * 16U, state.k);
       load_a_fragments<T>(warp, shared + T::kBytes, warp.index() * 16U, state.v);
-      set_zero(state.dk);
-      set_zero(state.dv);
+      state.sums.clear();
     });
     cta.barrier();
   }
@@ -130,13 +137,13 @@ struct KeyGradientUnit {
       }
     }
     to_a_fragments<kQueries, Warp>(s, fragments);
-    multiply_by_columns<T, kQueries>(warp, fragments, tiles + T::kBytes, first, state.dv);
+    multiply_by_columns<T, kQueries>(warp, fragments, tiles + T::kBytes, first, state.sums.dv);
     to_a_fragments<kQueries, Warp>(ds, fragments);
-    multiply_by_columns<T, kQueries>(warp, fragments, tiles, first, state.dk);
+    multiply_by_columns<T, kQueries>(warp, fragments, tiles, first, state.sums.dk);
   }
 
   DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, std::uint32_t index) {
-    const UnitPlace at = locate(a, a.schedule.units, index);
+    const UnitPlace at = locate(a, a.schedule.units, a.schedule.unit_count, index);
     const WorkUnit unit = a.schedule.units[at.unit];
     const std::int32_t length = a.lengths[at.place.batch];
     const std::int32_t keys = valid_rows(length, unit.block, kBlock);
@@ -167,7 +174,9 @@ struct KeyGradientUnit {
       cta.barrier();
     }
     cta.each_warp([&](Warp& warp) {
-      finish_key_gradient<kHead>(warp, a, at, states[warp].dk, states[warp].dv);
+      // Reads again what the loop would otherwise hold registers for.
+      finish_key_gradient<kHead>(warp, a, at.place, a.schedule.units[at.unit],
+                                 a.lengths[at.place.batch], states[warp].sums);
     });
   }
 };

@@ -1,38 +1,47 @@
 // The pass of block attention's backward over columns on sm_90a; formulas and results are those of
-// key_gradient.h. K and V stay in shared memory; P^T and dS^T pass in registers. Lanes of
-// the producer warp copy lse and delta, whose rows TMA cannot take (a row of T floats need not
-// begin at 16 bytes), and write 0 for queries beyond the length.
+// key_gradient.h. K and V stay in shared memory; P^T and dS^T pass in registers. lse and delta come
+// with dout, as 0 for queries beyond the length.
 #pragma once
 
-#include "kernels/cuda/attention/forward_hopper.h"
+#include "kernels/cuda/attention/hopper_pipeline.h"
 #include "kernels/cuda/attention/key_gradient.h"
 
 namespace dnabird::kernels::cuda {
 
-/// Shared memory: K, V, two stages of Q, two of dout, two of statistics, barriers.
+/// Shared memory: two stages of K with V, of Q, and of dout; with K the unit, with Q log2 m, with
+/// dout lse and delta; barriers.
 template <int kHead>
 struct KeyGradientLayout {
   using T = Tile<kBlock, kHead>;
+  using ColumnStages = Stages<2 * T::kBytes>;
+  using TileStages = Stages<T::kBytes>;
+  static constexpr std::uint32_t kQueries = ColumnStages::kAllBytes;
+  static constexpr std::uint32_t kDouts = kQueries + TileStages::kAllBytes;
+  static constexpr std::uint32_t kUnits = kDouts + TileStages::kAllBytes;
+  static constexpr std::uint32_t kStatistics = kUnits + 2 * sizeof(UnitWork);
   static constexpr std::uint32_t kStatisticsBytes = 2 * 4 * kBlock;  // lse, then delta
-  static constexpr std::uint32_t kStatistics = 6 * T::kBytes;
-  static constexpr std::uint32_t kBarriers = kStatistics + 2 * kStatisticsBytes;
-  static constexpr int kSharedBytes = kBarriers + 2 * Ring<T>::kBarrierBytes + 24;
+  static constexpr std::uint32_t kAddends = kStatistics + 2 * kStatisticsBytes;
+  static constexpr std::uint32_t kBarriers = kAddends + 8;
+  static constexpr int kSharedBytes = kBarriers + 3 * TileStages::kBarrierBytes;
   std::uint32_t base;
 
-  DNABIRD_HD std::uint32_t key() const { return base; }
-  DNABIRD_HD std::uint32_t value() const { return base + T::kBytes; }
-  DNABIRD_HD Ring<T> queries() const { return {base + 2 * T::kBytes, base + kBarriers}; }
-  DNABIRD_HD Ring<T> douts() const {
-    return {base + 4 * T::kBytes, base + kBarriers + Ring<T>::kBarrierBytes};
+  DNABIRD_HD ColumnStages columns() const { return {base, base + kBarriers}; }
+  DNABIRD_HD TileStages queries() const {
+    return {base + kQueries, base + kBarriers + TileStages::kBarrierBytes};
+  }
+  DNABIRD_HD TileStages douts() const {
+    return {base + kDouts, base + kBarriers + 2 * TileStages::kBarrierBytes};
+  }
+  DNABIRD_HD std::uint32_t key(std::int32_t turn) const { return columns().at(turn); }
+  DNABIRD_HD std::uint32_t value(std::int32_t turn) const { return key(turn) + T::kBytes; }
+  DNABIRD_HD std::uint32_t unit(std::int32_t turn) const {
+    return base + kUnits + ColumnStages::stage(turn) * sizeof(UnitWork);
   }
   DNABIRD_HD std::uint32_t statistics(std::int32_t use) const {
-    return base + kStatistics + (use & 1) * kStatisticsBytes;
+    return base + kStatistics + TileStages::stage(use) * kStatisticsBytes;
   }
-  DNABIRD_HD std::uint32_t columns_full() const {
-    return base + kBarriers + 2 * Ring<T>::kBarrierBytes;
-  }
-  DNABIRD_HD std::uint32_t statistics_full(std::int32_t use) const {
-    return columns_full() + 8 + (use & 1) * 8;
+  DNABIRD_HD std::uint32_t addend(std::int32_t use) const {
+    return base + kAddends + TileStages::stage(use) * 4;
   }
 };
 
@@ -48,74 +57,99 @@ struct HopperKeyGradient {
   struct State {
     F32 s[kBlock / 8][4], dp[kBlock / 8][4];
     U32 p[kBlock / 16][4], ds[kBlock / 16][4];
-    F32 dk[kHead / 8][4], dv[kHead / 8][4];
+    KeyGradientSums<Warp, kHead> sums;
   };
+  using States = typename Cta::template PerWarp<State>;
 
-  /// K and V, then Q, and dout with its statistics, of each pair in turn.
+  /// Of each unit K and V, then Q, and dout with its statistics, of each pair in turn.
   struct Producer {
     const AttentionView& a;
     const typename Cta::Maps& maps;
-    const UnitWork& work;
     Layout layout;
-    std::int32_t next = -1;
+    UnitWalk<Cta> walk;
 
+    DNABIRD_DEVICE void begin(Cta& cta) {
+      cta.prefetch(maps.qkv);
+      cta.prefetch(maps.dout);
+      walk.begin(cta);
+    }
     DNABIRD_DEVICE Load load_next(Cta& cta) {
-      if (next >= 2 * work.pairs || work.pairs == 0) return Load::none_left;
-      const HeadPlace& place = work.at.place;
-      if (next < 0) {
-        const std::uint32_t full = layout.columns_full();
-        cta.expect_bytes(full, 2 * T::kBytes);
-        Ring<T>::load_boxes(cta, layout.key(), full, maps.qkv,
-                            box_of_qkv(a, place, Part::key, work.unit.block));
-        Ring<T>::load_boxes(cta, layout.value(), full, maps.qkv,
-                            box_of_qkv(a, place, Part::value, work.unit.block));
-      } else {
-        const std::int32_t pair = next / 2, block = work.block(a, pair);
-        if (next % 2 == 0) {
-          const BoxPlace box = box_of_qkv(a, place, Part::query, block);
-          if (!layout.queries().load(cta, pair, maps.qkv, box)) return Load::blocked;
-        } else {
-          if (!layout.douts().load(cta, pair, maps.dout, box_of_out(place, block))) {
-            return Load::blocked;
-          }
-          load_statistics(cta, pair, block);
-        }
-      }
-      ++next;
+      if (walk.ended) return Load::none_left;
+      const bool done = walk.next < 0        ? load_columns(cta)
+                        : walk.next % 2 == 0 ? load_queries(cta)
+                                             : load_dout(cta);
+      if (!done) return Load::blocked;
+      walk.advance(cta);
       return Load::started;
     }
-    /// The stage is free with that of dout.
-    DNABIRD_DEVICE void load_statistics(Cta& cta, std::int32_t pair, std::int32_t block) const {
-      const std::int64_t row0 = work.at.place.in_rows(a, std::int64_t{block} * kBlock);
-      const std::int32_t valid = valid_rows(work.length, block, kBlock);
-      cta.producer_lanes([&](Warp& warp) {
-        DNABIRD_UNROLL
-        for (std::uint32_t half = 0; half < 2; ++half) {
-          const auto row = warp.lane() + 32U * half;
-          const auto counts = row < static_cast<std::uint32_t>(valid);
-          const F32 lse = warp.load_f32(a.log_sum_exp + row0, row * 4U, counts, 0.0F);
-          const F32 delta = warp.load_f32(a.delta + row0, row * 4U, counts, 0.0F);
-          warp.store_shared(row * 4U + layout.statistics(pair), lse);
-          warp.store_shared(row * 4U + (layout.statistics(pair) + 4U * kBlock), delta);
-        }
-      });
-      cta.arrive_lanes(layout.statistics_full(pair));
+    DNABIRD_DEVICE bool load_columns(Cta& cta) const {
+      const UnitWork& work = walk.work;
+      const auto stages = layout.columns();
+      const std::uint32_t full = stages.full(walk.turn);
+      if (!stages.is_free(cta, walk.turn)) return false;
+      cta.hand_over(layout.unit(walk.turn), work);
+      cta.expect_bytes(full, work.pairs > 0 ? 2 * T::kBytes : 0);
+      if (work.pairs > 0) {
+        load_boxes<T>(cta, layout.key(walk.turn), full, maps.qkv,
+                      box_of_qkv(a, work.place, Part::key, work.unit.block));
+        load_boxes<T>(cta, layout.value(walk.turn), full, maps.qkv,
+                      box_of_qkv(a, work.place, Part::value, work.unit.block));
+      }
+      return true;
+    }
+    DNABIRD_DEVICE bool load_queries(Cta& cta) const {
+      const auto stages = layout.queries();
+      const std::int32_t use = walk.use();
+      if (!stages.is_free(cta, use)) return false;
+      cta.hand_over(layout.addend(use), walk.item.log2_multiplicity);
+      cta.expect_bytes(stages.full(use), T::kBytes);
+      load_boxes<T>(cta, stages.at(use), stages.full(use), maps.qkv,
+                    box_of_qkv(a, walk.work.place, Part::query, walk.item.block));
+      return true;
+    }
+    /// A stage of dout is full with its tile and with its statistics.
+    DNABIRD_DEVICE bool load_dout(Cta& cta) const {
+      const auto stages = layout.douts();
+      const std::int32_t use = walk.use(), block = walk.item.block;
+      F32 lse[2], delta[2];
+      load_statistic(cta, a, a.log_sum_exp, walk.work, block, 0.0F, lse);
+      load_statistic(cta, a, a.delta, walk.work, block, 0.0F, delta);
+      if (!stages.is_free(cta, use)) return false;
+      cta.expect_bytes(stages.full(use), T::kBytes);
+      load_boxes<T>(cta, stages.at(use), stages.full(use), maps.dout,
+                    box_of_out(walk.work.place, block));
+      store_statistic(cta, layout.statistics(use), lse);
+      store_statistic(cta, layout.statistics(use) + 4 * kBlock, delta);
+      cta.arrive_joined(stages.full(use));
+      return true;
     }
   };
 
+  struct PairFacts {
+    std::int32_t index;  // in the unit
+    float log2_multiplicity;
+  };
+  /// A consumer's place: the unit, and how many pairs came before it.
+  struct Turn {
+    std::int32_t turn, pairs_before;
+    std::int32_t pairs, last_valid, first_item;  // as UnitWork
+  };
+
   DNABIRD_DEVICE static void take_queries(Warp& warp, State& state, const AttentionView& a,
-                                          const UnitWork& work, const Layout& layout,
-                                          std::int32_t pair) {
-    const std::uint32_t queries = layout.queries().tile(pair), douts = layout.douts().tile(pair);
+                                          const Layout& layout, const Turn& t,
+                                          const PairFacts& pair) {
+    const std::int32_t use = t.pairs_before + pair.index;
+    const std::uint32_t queries = layout.queries().at(use), douts = layout.douts().at(use);
     warp.start_products();
-    start_rows_product<T, kBlock>(warp, layout.key(), queries, 0, state.s);
+    start_rows_product<T, kBlock>(warp, layout.key(t.turn), queries, 0, state.s);
     warp.commit_products();
-    start_rows_product<T, kBlock>(warp, layout.value(), douts, 0, state.dp);
+    start_rows_product<T, kBlock>(warp, layout.value(t.turn), douts, 0, state.dp);
     warp.commit_products();
     warp.template wait_for_products<1>();
     warp.keep(state.s);
-    const ScoreScale scale = scale_of_item<kBlock>(warp, a, work.item(pair), 0, state.s);
-    const auto column = accumulator_column(warp.lane()) * 4U + layout.statistics(pair);
+    const ScoreScale scale =
+        scale_of_pair(warp, a, t.first_item + pair.index, pair.log2_multiplicity, state.s);
+    const auto column = accumulator_column(warp.lane()) * 4U + layout.statistics(use);
     DNABIRD_UNROLL
     for (std::uint32_t n = 0; n < kBlock / 8; ++n) {
       F32 lse[2];
@@ -128,7 +162,7 @@ struct HopperKeyGradient {
     }
     to_a_fragments<kBlock, Warp>(state.s, state.p);
     warp.start_products();
-    start_columns_product<T, kBlock>(warp, state.p, douts, 0, state.dv);
+    start_columns_product<T, kBlock>(warp, state.p, douts, 0, state.sums.dv);
     warp.commit_products();
     warp.template wait_for_products<1>();
     warp.keep(state.dp);
@@ -148,61 +182,68 @@ struct HopperKeyGradient {
     }
     to_a_fragments<kBlock, Warp>(state.dp, state.ds);
     warp.start_products();
-    start_columns_product<T, kBlock>(warp, state.ds, queries, 0, state.dk);
+    start_columns_product<T, kBlock>(warp, state.ds, queries, 0, state.sums.dk);
     warp.commit_products();
     warp.template wait_for_products<0>();
-    warp.keep(state.dv);
-    warp.keep(state.dk);
+    warp.keep(state.sums.dv);
+    warp.keep(state.sums.dk);
   }
 
-  DNABIRD_DEVICE static void take_pair(Cta& cta, const AttentionView& a, const UnitWork& work,
-                                       const Layout& layout, std::int32_t pair,
-                                       typename Cta::template PerWarp<State>& states) {
-    const std::int32_t valid = valid_rows(work.length, work.block(a, pair), kBlock);
-    layout.queries().wait(cta, pair);
-    layout.douts().wait(cta, pair);
-    cta.wait(layout.statistics_full(pair), Ring<T>::full_parity(pair));
-    if (valid < kBlock) {
+  DNABIRD_DEVICE static void take_pair(Cta& cta, const AttentionView& a, const Layout& layout,
+                                       const Turn& t, std::int32_t pair, States& states) {
+    const std::int32_t use = t.pairs_before + pair;
+    layout.queries().wait(cta, use);
+    layout.douts().wait(cta, use);
+    if (pair == t.pairs - 1 && t.last_valid < kBlock) {
       cta.each_warp([&](Warp& warp) {
-        clear_rows<T>(warp, layout.queries().tile(pair), valid);
-        clear_rows<T>(warp, layout.douts().tile(pair), valid);
+        clear_rows<T>(warp, layout.queries().at(use), t.last_valid);
+        clear_rows<T>(warp, layout.douts().at(use), t.last_valid);
       });
       cta.share_writes();
     }
+    const float log2_multiplicity = cta.template read_shared<float>(layout.addend(use));
     cta.each_warp([&](Warp& warp) {
-      take_queries(warp, states[warp], a, work, layout, pair);
-      layout.queries().release(cta, warp, pair);
-      layout.douts().release(cta, warp, pair);
+      take_queries(warp, states[warp], a, layout, t, {pair, log2_multiplicity});
+      layout.queries().release(cta, warp, use);
+      layout.douts().release(cta, warp, use);
     });
   }
 
   DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, const typename Cta::Maps& maps,
-                                 std::uint32_t index) {
-    const UnitWork work = UnitWork::of(a, index);
-    if (work.rows == 0 && work.unit.slot >= 0) return;
+                                 const UnitShare& share) {
     const Layout layout{cta.shared_address()};
     cta.start_barriers([&] {
+      layout.columns().start(cta);
       layout.queries().start(cta);
-      layout.douts().start(cta);
-      cta.start_barrier(layout.columns_full(), 1);
-      cta.start_barrier(layout.statistics_full(0), 32);
-      cta.start_barrier(layout.statistics_full(1), 32);
+      layout.douts().start(cta, 2);
     });
-    Producer producer{a, maps, work, layout};
+    Producer producer{a, maps, layout, {a, share}};
     if (cta.run_producer(producer)) return;
 
-    typename Cta::template PerWarp<State> states;
-    cta.each_warp([&](Warp& warp) {
-      set_zero(states[warp].dk);
-      set_zero(states[warp].dv);
-    });
-    if (work.pairs > 0) cta.wait(layout.columns_full(), 0);
-    for (std::int32_t pair = 0; pair < work.pairs; ++pair) {
-      take_pair(cta, a, work, layout, pair, states);
+    States states;
+    Turn t{};
+    for (;; ++t.turn) {
+      layout.columns().wait(cta, t.turn);
+      {
+        const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
+        t.pairs = work.pairs;
+        t.last_valid = work.last_valid;
+        t.first_item = work.unit.begin;
+      }
+      if (t.pairs == UnitWork::kEnd) return;
+      cta.each_warp([&](Warp& warp) { states[warp].sums.clear(); });
+      for (std::int32_t pair = 0; pair < t.pairs; ++pair) {
+        take_pair(cta, a, layout, t, pair, states);
+      }
+      t.pairs_before += t.pairs;
+      // Read again, so that it needs no registers beside the pairs.
+      const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
+      cta.each_warp([&](Warp& warp) {
+        layout.columns().release(cta, warp, t.turn);
+        finish_key_gradient<kHead>(warp, a, work.place, work.unit, work.length,
+                                   states[warp].sums);
+      });
     }
-    cta.each_warp([&](Warp& warp) {
-      finish_key_gradient<kHead>(warp, a, work.at, states[warp].dk, states[warp].dv);
-    });
   }
 };
 

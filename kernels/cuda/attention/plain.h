@@ -44,7 +44,7 @@ struct PlainAttention {
 
   DNABIRD_DEVICE Row locate_row(std::uint32_t index) const {
     const auto groups = static_cast<std::uint32_t>((a.block_size + kPlainWarps - 1) / kPlainWarps);
-    const UnitPlace at = locate(a, a.schedule.units, index / groups);
+    const UnitPlace at = locate(a, a.schedule.units, a.schedule.unit_count, index / groups);
     const WorkUnit unit = a.schedule.units[at.unit];
     const auto row = static_cast<std::int32_t>(index % groups * kPlainWarps + warp.index());
     const std::int32_t length = a.lengths[at.place.batch];

@@ -31,10 +31,11 @@ DNABIRD_DEVICE void multiply_fragments(const typename Warp::U32 (&a)[kHead / 16]
   sums[1] = sum_of_row<Warp>(sums[1]);
 }
 
-/// Ends a unit: writes dQ, or the partial result.
+/// Ends a unit: writes dQ, or the partial result. `length` is the sequence's.
 template <int kHead, class Warp>
 DNABIRD_DEVICE void finish_query_gradient(Warp& warp, const AttentionView& a,
                                           const HeadPlace& place, const WorkUnit& unit,
+                                          std::int32_t length,
                                           const typename Warp::F32 (&dq)[kHead / 8][4]) {
   using F32 = typename Warp::F32;
   if (unit.slot >= 0) {
@@ -48,27 +49,39 @@ DNABIRD_DEVICE void finish_query_gradient(Warp& warp, const AttentionView& a,
                     {static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::query, first, kHead),
                      static_cast<std::uint32_t>(2 * 3 * a.heads * kHead),
                      valid_rows(a.tokens, unit.block, kBlock),
-                     valid_rows(a.lengths[place.batch], unit.block, kBlock)},
+                     valid_rows(length, unit.block, kBlock)},
                     dq, factor);
 }
 
-/// lse of the lane's two rows, in base 2 and negative; delta is written by the first part of a row.
+/// Writes delta of the lane's two rows, in the first part of a row.
 template <class Warp>
-DNABIRD_DEVICE void exchange_statistics(Warp& warp, const AttentionView& a, const HeadPlace& place,
-                                        const WorkUnit& unit, const typename Warp::F32 (&delta)[2],
-                                        typename Warp::F32 (&minus_lse)[2]) {
+DNABIRD_DEVICE void store_delta(Warp& warp, const AttentionView& a, const HeadPlace& place,
+                                const WorkUnit& unit, std::int32_t length,
+                                const typename Warp::F32 (&delta)[2]) {
+  if (unit.part != 0) return;
   const std::int64_t row0 = place.in_rows(a, std::int64_t{unit.block} * kBlock);
-  const std::int32_t queries = valid_rows(a.lengths[place.batch], unit.block, kBlock);
+  const std::int32_t queries = valid_rows(length, unit.block, kBlock);
   DNABIRD_UNROLL
   for (std::uint32_t half = 0; half < 2; ++half) {
     const auto row = accumulator_row(warp.lane()) + (warp.index() * 16U + half * 8U);
-    const auto valid = row < static_cast<std::uint32_t>(queries);
-    const auto lse = warp.load_f32(a.log_sum_exp + row0, row * 4U, valid, __builtin_inff());
+    warp.store(a.delta + row0, row * 4U, delta[half],
+               (accumulator_column(warp.lane()) < 1U) && (row < static_cast<std::uint32_t>(queries)));
+  }
+}
+
+/// lse of the lane's two rows, in base 2 and negative.
+template <class Warp>
+DNABIRD_DEVICE void load_minus_lse(Warp& warp, const AttentionView& a, const HeadPlace& place,
+                                   const WorkUnit& unit, std::int32_t length,
+                                   typename Warp::F32 (&minus_lse)[2]) {
+  const std::int64_t row0 = place.in_rows(a, std::int64_t{unit.block} * kBlock);
+  const std::int32_t queries = valid_rows(length, unit.block, kBlock);
+  DNABIRD_UNROLL
+  for (std::uint32_t half = 0; half < 2; ++half) {
+    const auto row = accumulator_row(warp.lane()) + (warp.index() * 16U + half * 8U);
+    const auto lse = warp.load_f32(a.log_sum_exp + row0, row * 4U,
+                                   row < static_cast<std::uint32_t>(queries), __builtin_inff());
     minus_lse[half] = lse * typename Warp::F32(-kLog2E);
-    if (unit.part == 0) {
-      warp.store(a.delta + row0, row * 4U, delta[half],
-                 (accumulator_column(warp.lane()) < 1U) && valid);
-    }
   }
 }
 
@@ -96,9 +109,10 @@ struct QueryGradientUnit {
 
   /// Q, dout and out of the block to registers, by way of the tiles of the stages.
   DNABIRD_DEVICE static void begin(Cta& cta, const AttentionView& a, const HeadPlace& place,
-                                   const WorkUnit& unit, std::int32_t queries,
+                                   const WorkUnit& unit, std::int32_t length,
                                    typename Cta::template PerWarp<State>& states) {
     const std::uint32_t shared = cta.shared_address();
+    const std::int32_t queries = valid_rows(length, unit.block, kBlock);
     cta.each_warp([&](Warp& warp) {
       load_tile<T, 32 * kWarps>(warp, shared,
                                 rows_of_qkv<kHead>(a, place, Part::query, unit.block, queries));
@@ -119,7 +133,8 @@ struct QueryGradientUnit {
       load_a_fragments<T>(warp, shared + 2 * T::kBytes, first, out);
       multiply_fragments<kHead, Warp>(state.dout, out, state.delta);
       set_zero(state.dq);
-      exchange_statistics(warp, a, place, unit, state.delta, state.minus_lse);
+      store_delta(warp, a, place, unit, length, state.delta);
+      load_minus_lse(warp, a, place, unit, length, state.minus_lse);
     });
     cta.barrier();
   }
@@ -149,7 +164,7 @@ struct QueryGradientUnit {
   }
 
   DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, std::uint32_t index) {
-    const UnitPlace at = locate(a, a.schedule.units, index);
+    const UnitPlace at = locate(a, a.schedule.units, a.schedule.unit_count, index);
     const WorkUnit unit = a.schedule.units[at.unit];
     const std::int32_t length = a.lengths[at.place.batch];
     const std::int32_t queries = valid_rows(length, unit.block, kBlock);
@@ -157,7 +172,7 @@ struct QueryGradientUnit {
     const std::int32_t end = queries == 0 ? unit.begin : used_end(a, unit, length);
     const std::uint32_t shared = cta.shared_address();
     typename Cta::template PerWarp<State> states;
-    begin(cta, a, at.place, unit, queries, states);
+    begin(cta, a, at.place, unit, length, states);
     using Forward = ForwardUnit<Cta, kHead>;
     if (unit.begin < end) {
       Forward::load_pair(cta, a, at.place, a.schedule.items[unit.begin].block, length, shared);
@@ -182,7 +197,7 @@ struct QueryGradientUnit {
       cta.barrier();
     }
     cta.each_warp([&](Warp& warp) {
-      finish_query_gradient<kHead>(warp, a, at.place, unit, states[warp].dq);
+      finish_query_gradient<kHead>(warp, a, at.place, unit, length, states[warp].dq);
     });
   }
 };

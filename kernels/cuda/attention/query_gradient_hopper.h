@@ -3,30 +3,46 @@
 // blocks that share a multiprocessor cover each other's exponentials.
 #pragma once
 
-#include "kernels/cuda/attention/forward_hopper.h"
+#include "kernels/cuda/attention/hopper_pipeline.h"
 #include "kernels/cuda/attention/query_gradient.h"
 
 namespace dnabird::kernels::cuda {
 
-/// Shared memory: Q, dout, two stages of K, two of V (the second begins as out), barriers.
+/// Shared memory: two stages of Q with dout (one for heads of 128, which leave room for no more), of
+/// K, and of V or out; with Q the unit and lse, with K log2 m; barriers.
 template <int kHead>
 struct QueryGradientLayout {
   using T = Tile<kBlock, kHead>;
-  static constexpr std::uint32_t kBarriers = 6 * T::kBytes;
-  static constexpr int kSharedBytes = kBarriers + 2 * Ring<T>::kBarrierBytes + 16;
+  using RowStages = Stages<2 * T::kBytes, kHead == 128 ? 1 : 2>;
+  using TileStages = Stages<T::kBytes>;
+  static constexpr std::uint32_t kKeys = RowStages::kAllBytes;
+  static constexpr std::uint32_t kValues = kKeys + TileStages::kAllBytes;
+  static constexpr std::uint32_t kUnits = kValues + TileStages::kAllBytes;
+  static constexpr std::uint32_t kStatistics = kUnits + RowStages::kCount * sizeof(UnitWork);
+  static constexpr std::uint32_t kAddends = kStatistics + RowStages::kCount * 4 * kBlock;
+  static constexpr std::uint32_t kBarriers = kAddends + 8;
+  static constexpr int kSharedBytes =
+      kBarriers + RowStages::kBarrierBytes + 2 * TileStages::kBarrierBytes;
   std::uint32_t base;
 
-  DNABIRD_HD std::uint32_t query() const { return base; }
-  DNABIRD_HD std::uint32_t dout() const { return base + T::kBytes; }
-  DNABIRD_HD Ring<T> keys() const { return {base + 2 * T::kBytes, base + kBarriers}; }
-  DNABIRD_HD Ring<T> values() const {
-    return {base + 4 * T::kBytes, base + kBarriers + Ring<T>::kBarrierBytes};
+  DNABIRD_HD RowStages rows() const { return {base, base + kBarriers}; }
+  DNABIRD_HD TileStages keys() const {
+    return {base + kKeys, base + kBarriers + RowStages::kBarrierBytes};
   }
-  DNABIRD_HD std::uint32_t out() const { return values().tile(1); }
-  DNABIRD_HD std::uint32_t rows_full() const {
-    return base + kBarriers + 2 * Ring<T>::kBarrierBytes;
+  DNABIRD_HD TileStages values() const {
+    return {base + kValues, keys().barriers + TileStages::kBarrierBytes};
   }
-  DNABIRD_HD std::uint32_t out_empty() const { return rows_full() + 8; }
+  DNABIRD_HD std::uint32_t query(std::int32_t turn) const { return rows().at(turn); }
+  DNABIRD_HD std::uint32_t dout(std::int32_t turn) const { return rows().at(turn) + T::kBytes; }
+  DNABIRD_HD std::uint32_t unit(std::int32_t turn) const {
+    return base + kUnits + RowStages::stage(turn) * sizeof(UnitWork);
+  }
+  DNABIRD_HD std::uint32_t lse(std::int32_t turn) const {
+    return base + kStatistics + RowStages::stage(turn) * 4 * kBlock;
+  }
+  DNABIRD_HD std::uint32_t addend(std::int32_t use) const {
+    return base + kAddends + TileStages::stage(use) * 4;
+  }
 };
 
 template <class Cta, int kHead>
@@ -44,62 +60,129 @@ struct HopperQueryGradient {
     F32 dq[kHead / 8][4];
     F32 minus_lse[2], delta[2];
   };
+  using States = typename Cta::template PerWarp<State>;
 
-  /// Q, dout and out, then K and V of each pair in turn.
+  /// Of each unit Q and dout, then out through a stage of V, then K and V of each pair in turn.
   struct Producer {
     const AttentionView& a;
     const typename Cta::Maps& maps;
-    const UnitWork& work;
     Layout layout;
-    std::int32_t next = -1;
+    UnitWalk<Cta, 2> walk;
 
+    DNABIRD_DEVICE void begin(Cta& cta) {
+      cta.prefetch(maps.qkv);
+      cta.prefetch(maps.dout);
+      cta.prefetch(maps.out);
+      walk.begin(cta);
+    }
     DNABIRD_DEVICE Load load_next(Cta& cta) {
-      if (next >= 2 * work.pairs || work.pairs == 0) return Load::none_left;
-      const HeadPlace& place = work.at.place;
-      if (next < 0) {
-        const std::uint32_t full = layout.rows_full();
-        const BoxPlace rows = box_of_out(place, work.unit.block);
-        cta.expect_bytes(full, 3 * T::kBytes);
-        Ring<T>::load_boxes(cta, layout.query(), full, maps.qkv,
-                            box_of_qkv(a, place, Part::query, work.unit.block));
-        Ring<T>::load_boxes(cta, layout.dout(), full, maps.dout, rows);
-        Ring<T>::load_boxes(cta, layout.out(), full, maps.out, rows);
-      } else {
-        const std::int32_t pair = next / 2;
-        const bool key = next % 2 == 0;
-        if (next == 3 && !cta.ready(layout.out_empty(), 0)) return Load::blocked;
-        const Ring<T> ring = key ? layout.keys() : layout.values();
-        const BoxPlace box =
-            box_of_qkv(a, place, key ? Part::key : Part::value, work.block(a, pair));
-        if (!ring.load(cta, pair, maps.qkv, box)) return Load::blocked;
-      }
-      ++next;
+      if (walk.ended) return Load::none_left;
+      const bool done = walk.next == -2   ? load_rows(cta)
+                        : walk.next == -1 ? load_out(cta)
+                                          : load_pair(cta);
+      if (!done) return Load::blocked;
+      walk.advance(cta);
       return Load::started;
+    }
+    DNABIRD_DEVICE bool load_rows(Cta& cta) const {
+      const UnitWork& work = walk.work;
+      const auto stages = layout.rows();
+      const std::uint32_t full = stages.full(walk.turn);
+      F32 lse[2];
+      if (work.pairs > 0) {
+        load_statistic(cta, a, a.log_sum_exp, work, work.unit.block, __builtin_inff(), lse);
+      }
+      if (!stages.is_free(cta, walk.turn)) return false;
+      cta.hand_over(layout.unit(walk.turn), work);
+      if (work.pairs > 0) {
+        store_statistic(cta, layout.lse(walk.turn), lse);
+        cta.join_lanes();
+      }
+      cta.expect_bytes(full, work.pairs > 0 ? 2 * T::kBytes : 0);
+      if (work.pairs > 0) {
+        load_boxes<T>(cta, layout.query(walk.turn), full, maps.qkv,
+                      box_of_qkv(a, work.place, Part::query, work.unit.block));
+        load_boxes<T>(cta, layout.dout(walk.turn), full, maps.dout,
+                      box_of_out(work.place, work.unit.block));
+      }
+      return true;
+    }
+    /// Of the stages of V: out comes first in each unit that has pairs.
+    DNABIRD_DEVICE std::int32_t out_use() const { return walk.pairs_before + walk.busy_turns; }
+    DNABIRD_DEVICE bool load_out(Cta& cta) const {
+      return load_tile(cta, layout.values(), out_use(), maps.out,
+                       box_of_out(walk.work.place, walk.work.unit.block));
+    }
+    DNABIRD_DEVICE bool load_pair(Cta& cta) const {
+      const bool key = walk.next % 2 == 0;
+      const BoxPlace box =
+          box_of_qkv(a, walk.work.place, key ? Part::key : Part::value, walk.item.block);
+      if (!key) {
+        return load_tile(cta, layout.values(), out_use() + 1 + walk.pair(), maps.qkv, box);
+      }
+      if (!layout.keys().is_free(cta, walk.use())) return false;
+      cta.hand_over(layout.addend(walk.use()), walk.item.log2_multiplicity);
+      return load_tile(cta, layout.keys(), walk.use(), maps.qkv, box);
+    }
+    template <class Map>
+    DNABIRD_DEVICE static bool load_tile(Cta& cta, const typename Layout::TileStages& stages,
+                                         std::int32_t use, const Map& map, const BoxPlace& box) {
+      if (!stages.is_free(cta, use)) return false;
+      cta.expect_bytes(stages.full(use), T::kBytes);
+      load_boxes<T>(cta, stages.at(use), stages.full(use), map, box);
+      return true;
     }
   };
 
-  DNABIRD_DEVICE static void begin(Cta& cta, const AttentionView& a, const UnitWork& work,
-                                   const Layout& layout,
-                                   typename Cta::template PerWarp<State>& states) {
-    cta.wait(layout.rows_full(), 0);
+  /// A consumer's place: the unit, and what came before it.
+  struct Turn {
+    std::int32_t turn, pairs_before, values_before;  // the last with out
+    std::int32_t pairs, last_valid, first_item;      // as UnitWork
+  };
+
+  DNABIRD_DEVICE static void begin(Cta& cta, const AttentionView& a, const Layout& layout,
+                                   const Turn& t, const UnitWork& work, States& states) {
+    layout.values().wait(cta, t.values_before);
     cta.each_warp([&](Warp& warp) {
       State& state = states[warp];
       U32 dout[kHead / 16][4], out[kHead / 16][4];
-      load_a_fragments<T>(warp, layout.dout(), warp.index() * 16U, dout);
-      load_a_fragments<T>(warp, layout.out(), warp.index() * 16U, out);
+      load_a_fragments<T>(warp, layout.dout(t.turn), warp.index() * 16U, dout);
+      load_a_fragments<T>(warp, layout.values().at(t.values_before), warp.index() * 16U, out);
       multiply_fragments<kHead, Warp>(dout, out, state.delta);
-      cta.release(warp, layout.out_empty());
-      exchange_statistics(warp, a, work.at.place, work.unit, state.delta, state.minus_lse);
+      layout.values().release(cta, warp, t.values_before);
+      store_delta(warp, a, work.place, work.unit, work.length, state.delta);
+      DNABIRD_UNROLL
+      for (std::uint32_t half = 0; half < 2; ++half) {
+        const auto row = accumulator_row(warp.lane()) + (warp.index() * 16U + half * 8U);
+        state.minus_lse[half] =
+            warp.load_shared(row * 4U + layout.lse(t.turn)) * F32(-kLog2E);
+      }
     });
   }
 
-  DNABIRD_DEVICE static void take_pair(Cta& cta, const AttentionView& a, const UnitWork& work,
-                                       const Layout& layout, std::int32_t pair,
-                                       typename Cta::template PerWarp<State>& states) {
-    const std::int32_t valid = valid_rows(work.length, work.block(a, pair), kBlock);
-    const std::uint32_t keys = layout.keys().tile(pair), values = layout.values().tile(pair);
-    layout.keys().wait(cta, pair);
-    layout.values().wait(cta, pair);
+  /// P of scores that have come.
+  DNABIRD_DEVICE static void take_scores(Warp& warp, const AttentionView& a, std::int32_t item,
+                                         float log2_multiplicity, State& state) {
+    const ScoreScale scale = scale_of_pair(warp, a, item, log2_multiplicity, state.s);
+    const F32 addend[2] = {state.minus_lse[0] + F32(scale.addend),
+                           state.minus_lse[1] + F32(scale.addend)};
+    DNABIRD_UNROLL
+    for (int n = 0; n < kBlock / 8; ++n) {
+      DNABIRD_UNROLL
+      for (int e = 0; e < 4; ++e) {
+        state.s[n][e] = Warp::exp2(Warp::fma(state.s[n][e], F32(scale.factor), addend[e / 2]));
+      }
+    }
+  }
+
+  DNABIRD_DEVICE static void take_pair(Cta& cta, const AttentionView& a, const Layout& layout,
+                                       const Turn& t, std::int32_t pair, States& states) {
+    const std::int32_t valid = pair == t.pairs - 1 ? t.last_valid : kBlock;
+    const std::int32_t use = t.pairs_before + pair, value_use = t.values_before + 1 + pair;
+    const std::uint32_t keys = layout.keys().at(use), values = layout.values().at(value_use);
+    layout.keys().wait(cta, use);
+    layout.values().wait(cta, value_use);
+    const float log2_multiplicity = cta.template read_shared<float>(layout.addend(use));
     if (valid < kBlock) {
       cta.each_warp([&](Warp& warp) {
         clear_rows<T>(warp, keys, valid);
@@ -110,25 +193,17 @@ struct HopperQueryGradient {
     cta.each_warp([&](Warp& warp) {
       State& state = states[warp];
       warp.start_products();
-      start_rows_product<T, kBlock>(warp, layout.query(), keys, 0, state.s);
+      start_rows_product<T, kBlock>(warp, layout.query(t.turn), keys, 0, state.s);
       warp.commit_products();
-      start_rows_product<T, kBlock>(warp, layout.dout(), values, 0, state.dp);
+      start_rows_product<T, kBlock>(warp, layout.dout(t.turn), values, 0, state.dp);
       warp.commit_products();
       warp.template wait_for_products<1>();
       warp.keep(state.s);
       if (valid < kBlock) mask_keys<kBlock>(warp, valid, state.s);
-      const ScoreScale scale = scale_of_item<kBlock>(warp, a, work.item(pair), 0, state.s);
-      DNABIRD_UNROLL
-      for (int n = 0; n < kBlock / 8; ++n) {
-        DNABIRD_UNROLL
-        for (int e = 0; e < 4; ++e) {
-          state.s[n][e] = Warp::exp2(Warp::fma(state.s[n][e], F32(scale.factor),
-                                               state.minus_lse[e / 2] + F32(scale.addend)));
-        }
-      }
+      take_scores(warp, a, t.first_item + pair, log2_multiplicity, state);
       warp.template wait_for_products<0>();
       warp.keep(state.dp);
-      layout.values().release(cta, warp, pair);
+      layout.values().release(cta, warp, value_use);
       DNABIRD_UNROLL
       for (int n = 0; n < kBlock / 8; ++n) {
         DNABIRD_UNROLL
@@ -142,33 +217,47 @@ struct HopperQueryGradient {
       warp.commit_products();
       warp.template wait_for_products<0>();
       warp.keep(state.dq);
-      layout.keys().release(cta, warp, pair);
+      layout.keys().release(cta, warp, use);
     });
   }
 
   DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, const typename Cta::Maps& maps,
-                                 std::uint32_t index) {
-    const UnitWork work = UnitWork::of(a, index);
-    if (work.rows == 0 && work.unit.slot >= 0) return;
+                                 const UnitShare& share) {
     const Layout layout{cta.shared_address()};
     cta.start_barriers([&] {
+      layout.rows().start(cta);
       layout.keys().start(cta);
       layout.values().start(cta);
-      cta.start_barrier(layout.rows_full(), 1);
-      cta.start_barrier(layout.out_empty(), Cta::kConsumerWarps);
     });
-    Producer producer{a, maps, work, layout};
+    Producer producer{a, maps, layout, {a, share}};
     if (cta.run_producer(producer)) return;
 
-    typename Cta::template PerWarp<State> states;
-    cta.each_warp([&](Warp& warp) { set_zero(states[warp].dq); });
-    if (work.pairs > 0) begin(cta, a, work, layout, states);
-    for (std::int32_t pair = 0; pair < work.pairs; ++pair) {
-      take_pair(cta, a, work, layout, pair, states);
+    States states;
+    Turn t{};
+    for (;; ++t.turn) {
+      layout.rows().wait(cta, t.turn);
+      cta.each_warp([&](Warp& warp) { set_zero(states[warp].dq); });
+      {
+        const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
+        t.pairs = work.pairs;
+        t.last_valid = work.last_valid;
+        t.first_item = work.unit.begin;
+        if (t.pairs == UnitWork::kEnd) return;
+        if (t.pairs > 0) begin(cta, a, layout, t, work, states);
+      }
+      for (std::int32_t pair = 0; pair < t.pairs; ++pair) {
+        take_pair(cta, a, layout, t, pair, states);
+      }
+      t.pairs_before += t.pairs;
+      t.values_before += t.pairs > 0 ? t.pairs + 1 : 0;
+      // Read again, so that it needs no registers beside the pairs.
+      const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
+      cta.each_warp([&](Warp& warp) {
+        layout.rows().release(cta, warp, t.turn);
+        finish_query_gradient<kHead>(warp, a, work.place, work.unit, work.length,
+                                     states[warp].dq);
+      });
     }
-    cta.each_warp([&](Warp& warp) {
-      finish_query_gradient<kHead>(warp, a, work.at.place, work.unit, states[warp].dq);
-    });
   }
 };
 

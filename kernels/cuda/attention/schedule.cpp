@@ -57,9 +57,11 @@ void add_units(Schedule& schedule, std::int64_t head, std::int64_t block, std::i
 }
 
 void sort_units(Schedule& schedule) {
-  std::stable_sort(
-      schedule.units.begin(), schedule.units.end(),
-      [](const WorkUnit& a, const WorkUnit& b) { return a.end - a.begin > b.end - b.begin; });
+  std::stable_sort(schedule.units.begin(), schedule.units.end(),
+                   [](const WorkUnit& a, const WorkUnit& b) {
+                     if (a.head != b.head) return a.head < b.head;
+                     return a.end - a.begin > b.end - b.begin;
+                   });
 }
 
 float log2_of(std::int32_t multiplicity) { return static_cast<float>(std::log2(multiplicity)); }

@@ -66,8 +66,9 @@ struct HeadPlace {
   }
 };
 
-/// Thread blocks take the units in their order, each for all sequences (and heads, if these share
-/// one list) before the next, so that the longest of all sequences start first.
+/// Where a unit or a split lies. Units of one list of the pattern follow each other, each for all
+/// sequences (or heads, if these share one list) before the next: what runs at one time reads a few
+/// heads, which the second-level cache holds, and starts with the longest units.
 struct UnitPlace {
   std::int32_t unit;  // of units or of splits
   HeadPlace place;
@@ -75,15 +76,19 @@ struct UnitPlace {
 DNABIRD_HD std::int32_t places_per_unit(const AttentionView& a) {
   return a.schedule.pattern_heads == 1 ? a.batch * a.heads : a.batch;
 }
-/// `blocks` are the units or the splits, which name a head; `index` is the thread block's.
+/// `blocks` are the units or the splits, `count` of them, which name a head; `index` is below count
+/// * places_per_unit.
 template <class Blocks>
-DNABIRD_HD UnitPlace locate(const AttentionView& a, const Blocks* blocks, std::uint32_t index) {
-  const auto share = static_cast<std::uint32_t>(places_per_unit(a));
-  const auto rest = static_cast<std::int32_t>(index % share);
-  const auto unit = static_cast<std::int32_t>(index / share);
+DNABIRD_HD UnitPlace locate(const AttentionView& a, const Blocks* blocks, std::int32_t count,
+                            std::uint32_t index) {
   const bool shared = a.schedule.pattern_heads == 1;
-  const std::int32_t batch = shared ? rest / a.heads : rest;
-  const std::int32_t head = shared ? rest % a.heads : blocks[unit].head;
+  const auto inner = static_cast<std::uint32_t>(shared ? a.heads : a.batch);
+  const auto rest = static_cast<std::int32_t>(index % inner);
+  const std::uint32_t outer = index / inner;
+  const auto unit = static_cast<std::int32_t>(outer % static_cast<std::uint32_t>(count));
+  const std::int32_t batch =
+      shared ? static_cast<std::int32_t>(outer / static_cast<std::uint32_t>(count)) : rest;
+  const std::int32_t head = shared ? rest : blocks[unit].head;
   return {unit, {batch, head, batch * a.heads + head}};
 }
 
