@@ -57,8 +57,8 @@ void launch_resident(void (*kernel)(Parameters...), LaunchShape shape, cudaStrea
   check(cudaGetDevice(&device), "the current device");
   check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device),
         "multiprocessors of a device");
-  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-            &fit, kernel, shape.threads, static_cast<std::size_t>(shape.shared_bytes)),
+  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&fit, kernel, shape.threads,
+                                                      static_cast<std::size_t>(shape.shared_bytes)),
         "thread blocks of a kernel that fit");
   shape.blocks = std::min(shape.blocks, std::int64_t{multiprocessors} * fit);
   launch(kernel, shape, stream, arguments...);

@@ -222,6 +222,7 @@ class HostHopperCta {
     }
     return x;
   }
+  static std::int32_t uniform(std::int32_t x) { return x; }
   void prefetch(const HostTensorMap&) {}
 
   bool ready(std::uint32_t barrier, std::uint32_t parity) {

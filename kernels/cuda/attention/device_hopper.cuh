@@ -167,6 +167,11 @@ class HopperDeviceCta {
     memcpy(&x, words, sizeof(X));
     return x;
   }
+  /// A value that is the same in all lanes, known as such to the compiler: what follows from it
+  /// stays in uniform registers, which products take their descriptors from.
+  __device__ __forceinline__ static std::int32_t uniform(std::int32_t x) {
+    return __shfl_sync(0xFFFFFFFFU, x, 0);
+  }
   __device__ __forceinline__ void prefetch(const CUtensorMap& map) {
     if (warp_.lane() == 0) asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
   }

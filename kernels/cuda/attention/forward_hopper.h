@@ -89,9 +89,8 @@ struct HopperForward {
       if (!stages.is_free(cta, use)) return false;
       if (key) cta.hand_over(layout.addend(use), walk.item.log2_multiplicity);
       cta.expect_bytes(stages.full(use), T::kBytes);
-      load_boxes<T>(
-          cta, stages.at(use), stages.full(use), maps.qkv,
-          box_of_qkv(a, walk.work.place, key ? Part::key : Part::value, walk.item.block));
+      load_boxes<T>(cta, stages.at(use), stages.full(use), maps.qkv,
+                    box_of_qkv(a, walk.work.place, key ? Part::key : Part::value, walk.item.block));
       return true;
     }
   };
@@ -207,8 +206,8 @@ struct HopperForward {
       layout.queries().wait(cta, t.turn);
       {
         const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
-        t.pairs = work.pairs;
-        t.last_valid = work.last_valid;
+        t.pairs = Cta::uniform(work.pairs);
+        t.last_valid = Cta::uniform(work.last_valid);
         t.first_item = work.unit.begin;
       }
       if (t.pairs == UnitWork::kEnd) return;

@@ -97,9 +97,8 @@ struct UnitWalk {
   DNABIRD_DEVICE void next_unit(Cta& cta) {
     do {
       if (ordinal % 32 == 0) {
-        cta.fill_lanes(ahead, [&](std::uint32_t lane) {
-          return UnitWork::of(a, share, ordinal + lane);
-        });
+        cta.fill_lanes(ahead,
+                       [&](std::uint32_t lane) { return UnitWork::of(a, share, ordinal + lane); });
       }
       work = cta.of_lane(ahead, ordinal % 32);
       ++ordinal;

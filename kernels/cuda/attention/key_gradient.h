@@ -41,8 +41,7 @@ DNABIRD_DEVICE void finish_key_gradient(Warp& warp, const AttentionView& a, cons
   const std::int64_t first = std::int64_t{unit.block} * kBlock;
   OutputRows to{static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::key, first, kHead),
                 static_cast<std::uint32_t>(2 * 3 * a.heads * kHead),
-                valid_rows(a.tokens, unit.block, kBlock),
-                valid_rows(length, unit.block, kBlock)};
+                valid_rows(a.tokens, unit.block, kBlock), valid_rows(length, unit.block, kBlock)};
   store_rows<kHead>(warp, to, sums.dk, scale);
   to.base = static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::value, first, kHead);
   store_rows<kHead>(warp, to, sums.dv, one);

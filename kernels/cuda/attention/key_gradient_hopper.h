@@ -125,8 +125,8 @@ struct HopperKeyGradient {
     }
   };
 
-  struct PairFacts {
-    std::int32_t index;  // in the unit
+  struct PairPlace {
+    std::int32_t turn, use, item;
     float log2_multiplicity;
   };
   /// A consumer's place: the unit, and how many pairs came before it.
@@ -136,20 +136,18 @@ struct HopperKeyGradient {
   };
 
   DNABIRD_DEVICE static void take_queries(Warp& warp, State& state, const AttentionView& a,
-                                          const Layout& layout, const Turn& t,
-                                          const PairFacts& pair) {
-    const std::int32_t use = t.pairs_before + pair.index;
-    const std::uint32_t queries = layout.queries().at(use), douts = layout.douts().at(use);
+                                          const Layout& layout, const PairPlace& pair) {
+    const std::uint32_t queries = layout.queries().at(pair.use);
+    const std::uint32_t douts = layout.douts().at(pair.use);
     warp.start_products();
-    start_rows_product<T, kBlock>(warp, layout.key(t.turn), queries, 0, state.s);
+    start_rows_product<T, kBlock>(warp, layout.key(pair.turn), queries, 0, state.s);
     warp.commit_products();
-    start_rows_product<T, kBlock>(warp, layout.value(t.turn), douts, 0, state.dp);
+    start_rows_product<T, kBlock>(warp, layout.value(pair.turn), douts, 0, state.dp);
     warp.commit_products();
     warp.template wait_for_products<1>();
     warp.keep(state.s);
-    const ScoreScale scale =
-        scale_of_pair(warp, a, t.first_item + pair.index, pair.log2_multiplicity, state.s);
-    const auto column = accumulator_column(warp.lane()) * 4U + layout.statistics(use);
+    const ScoreScale scale = scale_of_pair(warp, a, pair.item, pair.log2_multiplicity, state.s);
+    const auto column = accumulator_column(warp.lane()) * 4U + layout.statistics(pair.use);
     DNABIRD_UNROLL
     for (std::uint32_t n = 0; n < kBlock / 8; ++n) {
       F32 lse[2];
@@ -202,8 +200,10 @@ struct HopperKeyGradient {
       cta.share_writes();
     }
     const float log2_multiplicity = cta.template read_shared<float>(layout.addend(use));
+    const PairPlace place{Cta::uniform(t.turn), Cta::uniform(use), t.first_item + pair,
+                          log2_multiplicity};
     cta.each_warp([&](Warp& warp) {
-      take_queries(warp, states[warp], a, layout, t, {pair, log2_multiplicity});
+      take_queries(warp, states[warp], a, layout, place);
       layout.queries().release(cta, warp, use);
       layout.douts().release(cta, warp, use);
     });
@@ -226,8 +226,8 @@ struct HopperKeyGradient {
       layout.columns().wait(cta, t.turn);
       {
         const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
-        t.pairs = work.pairs;
-        t.last_valid = work.last_valid;
+        t.pairs = Cta::uniform(work.pairs);
+        t.last_valid = Cta::uniform(work.last_valid);
         t.first_item = work.unit.begin;
       }
       if (t.pairs == UnitWork::kEnd) return;
@@ -240,8 +240,7 @@ struct HopperKeyGradient {
       const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
       cta.each_warp([&](Warp& warp) {
         layout.columns().release(cta, warp, t.turn);
-        finish_key_gradient<kHead>(warp, a, work.place, work.unit, work.length,
-                                   states[warp].sums);
+        finish_key_gradient<kHead>(warp, a, work.place, work.unit, work.length, states[warp].sums);
       });
     }
   }

@@ -45,12 +45,12 @@ DNABIRD_DEVICE void finish_query_gradient(Warp& warp, const AttentionView& a,
   }
   const F32 factor[2] = {F32(a.scale), F32(a.scale)};
   const std::int64_t first = std::int64_t{unit.block} * kBlock;
-  store_rows<kHead>(warp,
-                    {static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::query, first, kHead),
-                     static_cast<std::uint32_t>(2 * 3 * a.heads * kHead),
-                     valid_rows(a.tokens, unit.block, kBlock),
-                     valid_rows(length, unit.block, kBlock)},
-                    dq, factor);
+  store_rows<kHead>(
+      warp,
+      {static_cast<char*>(a.dqkv) + 2 * place.in_qkv(a, Part::query, first, kHead),
+       static_cast<std::uint32_t>(2 * 3 * a.heads * kHead),
+       valid_rows(a.tokens, unit.block, kBlock), valid_rows(length, unit.block, kBlock)},
+      dq, factor);
 }
 
 /// Writes delta of the lane's two rows, in the first part of a row.
@@ -64,8 +64,9 @@ DNABIRD_DEVICE void store_delta(Warp& warp, const AttentionView& a, const HeadPl
   DNABIRD_UNROLL
   for (std::uint32_t half = 0; half < 2; ++half) {
     const auto row = accumulator_row(warp.lane()) + (warp.index() * 16U + half * 8U);
-    warp.store(a.delta + row0, row * 4U, delta[half],
-               (accumulator_column(warp.lane()) < 1U) && (row < static_cast<std::uint32_t>(queries)));
+    warp.store(
+        a.delta + row0, row * 4U, delta[half],
+        (accumulator_column(warp.lane()) < 1U) && (row < static_cast<std::uint32_t>(queries)));
   }
 }
 

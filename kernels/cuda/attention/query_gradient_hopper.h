@@ -8,8 +8,8 @@
 
 namespace dnabird::kernels::cuda {
 
-/// Shared memory: two stages of Q with dout (one for heads of 128, which leave room for no more), of
-/// K, and of V or out; with Q the unit and lse, with K log2 m; barriers.
+/// Shared memory: two stages of Q with dout (one for heads of 128, which leave room for no more),
+/// of K, and of V or out; with Q the unit and lse, with K log2 m; barriers.
 template <int kHead>
 struct QueryGradientLayout {
   using T = Tile<kBlock, kHead>;
@@ -154,8 +154,7 @@ struct HopperQueryGradient {
       DNABIRD_UNROLL
       for (std::uint32_t half = 0; half < 2; ++half) {
         const auto row = accumulator_row(warp.lane()) + (warp.index() * 16U + half * 8U);
-        state.minus_lse[half] =
-            warp.load_shared(row * 4U + layout.lse(t.turn)) * F32(-kLog2E);
+        state.minus_lse[half] = warp.load_shared(row * 4U + layout.lse(t.turn)) * F32(-kLog2E);
       }
     });
   }
@@ -179,23 +178,25 @@ struct HopperQueryGradient {
                                        const Turn& t, std::int32_t pair, States& states) {
     const std::int32_t valid = pair == t.pairs - 1 ? t.last_valid : kBlock;
     const std::int32_t use = t.pairs_before + pair, value_use = t.values_before + 1 + pair;
-    const std::uint32_t keys = layout.keys().at(use), values = layout.values().at(value_use);
     layout.keys().wait(cta, use);
     layout.values().wait(cta, value_use);
     const float log2_multiplicity = cta.template read_shared<float>(layout.addend(use));
     if (valid < kBlock) {
       cta.each_warp([&](Warp& warp) {
-        clear_rows<T>(warp, keys, valid);
-        clear_rows<T>(warp, values, valid);
+        clear_rows<T>(warp, layout.keys().at(use), valid);
+        clear_rows<T>(warp, layout.values().at(value_use), valid);
       });
       cta.share_writes();
     }
+    const std::uint32_t keys = layout.keys().at(Cta::uniform(use));
+    const std::uint32_t values = layout.values().at(Cta::uniform(value_use));
+    const std::int32_t turn = Cta::uniform(t.turn);
     cta.each_warp([&](Warp& warp) {
       State& state = states[warp];
       warp.start_products();
-      start_rows_product<T, kBlock>(warp, layout.query(t.turn), keys, 0, state.s);
+      start_rows_product<T, kBlock>(warp, layout.query(turn), keys, 0, state.s);
       warp.commit_products();
-      start_rows_product<T, kBlock>(warp, layout.dout(t.turn), values, 0, state.dp);
+      start_rows_product<T, kBlock>(warp, layout.dout(turn), values, 0, state.dp);
       warp.commit_products();
       warp.template wait_for_products<1>();
       warp.keep(state.s);
@@ -239,8 +240,8 @@ struct HopperQueryGradient {
       cta.each_warp([&](Warp& warp) { set_zero(states[warp].dq); });
       {
         const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
-        t.pairs = work.pairs;
-        t.last_valid = work.last_valid;
+        t.pairs = Cta::uniform(work.pairs);
+        t.last_valid = Cta::uniform(work.last_valid);
         t.first_item = work.unit.begin;
         if (t.pairs == UnitWork::kEnd) return;
         if (t.pairs > 0) begin(cta, a, layout, t, work, states);
@@ -254,8 +255,7 @@ struct HopperQueryGradient {
       const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
       cta.each_warp([&](Warp& warp) {
         layout.rows().release(cta, warp, t.turn);
-        finish_query_gradient<kHead>(warp, a, work.place, work.unit, work.length,
-                                     states[warp].dq);
+        finish_query_gradient<kHead>(warp, a, work.place, work.unit, work.length, states[warp].dq);
       });
     }
   }

@@ -16,16 +16,15 @@
 
 namespace dnabird::kernels::cuda {
 
-struct DescriptorFields {
-  std::uint32_t start, leading, stride;  // bytes
-  std::uint32_t swizzle;                 // bits 62-63
-};
-
-DNABIRD_HD std::uint64_t make_descriptor(const DescriptorFields& f) {
-  return (static_cast<std::uint64_t>(f.start & 0x3FFFFU) >> 4U) |
-         (static_cast<std::uint64_t>(f.leading >> 4U) << 16U) |
-         (static_cast<std::uint64_t>(f.stride >> 4U) << 32U) |
-         (static_cast<std::uint64_t>(f.swizzle) << 62U);
+/// The descriptor of what lies `offset` bytes behind the start of a tile, which begins at a
+/// multiple of 1,024. The fields cannot overflow: shared memory is smaller than 2^18 bytes. Only
+/// `tile` is known at run time, so that an addition is what is left to do.
+template <class T>
+DNABIRD_HD std::uint64_t make_descriptor(std::uint32_t tile, std::uint32_t offset,
+                                         std::uint32_t leading) {
+  const std::uint32_t low = (tile >> 4U) + ((offset >> 4U) + (leading >> 4U << 16U));
+  constexpr std::uint32_t kHigh = (8 * T::kRowBytes >> 4U) | T::kSwizzle << 30U;
+  return static_cast<std::uint64_t>(kHigh) << 32U | low;
 }
 
 /// Rows of a tile from first_row (a multiple of 8) as m or n, elements [16 k, 16 k + 16) of the
@@ -33,15 +32,13 @@ DNABIRD_HD std::uint64_t make_descriptor(const DescriptorFields& f) {
 template <class T>
 DNABIRD_HD std::uint64_t rows_descriptor(std::uint32_t tile, std::uint32_t first_row,
                                          std::uint32_t k) {
-  return make_descriptor(
-      {T::step(tile + first_row * T::kRowBytes, k), 16, 8 * T::kRowBytes, T::kSwizzle});
+  return make_descriptor<T>(tile, first_row * T::kRowBytes + T::step(0U, k), 16);
 }
 
 /// The head as n, 16 rows of a tile from first_row (a multiple of 16) as k.
 template <class T>
 DNABIRD_HD std::uint64_t columns_descriptor(std::uint32_t tile, std::uint32_t first_row) {
-  return make_descriptor(
-      {tile + first_row * T::kRowBytes, T::kPanelBytes, 8 * T::kRowBytes, T::kSwizzle});
+  return make_descriptor<T>(tile, first_row * T::kRowBytes, T::kPanelBytes);
 }
 
 /// A tensor of four axes for TMA, innermost first, and the box that one copy takes: a panel of a
