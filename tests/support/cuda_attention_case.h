@@ -146,11 +146,11 @@ class AttentionBuffers {
 };
 
 /// Runs every thread of the combining kernel of a pass.
-template <class Combine>
+template <int kHead, class Combine>
 void for_each_split(const kernels::cuda::AttentionView& a, const Combine& combine) {
   const auto places = static_cast<std::uint32_t>(kernels::cuda::places_per_unit(a));
   for (std::uint32_t i = 0; i < a.schedule.split_count * places; ++i) {
-    for (std::int32_t thread = 0; thread < kernels::cuda::kCombineThreads; ++thread) {
+    for (std::int32_t thread = 0; thread < kernels::cuda::kCombineThreads<kHead>; ++thread) {
       combine(i, thread);
     }
   }

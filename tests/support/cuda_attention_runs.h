@@ -33,15 +33,16 @@ AttentionResult run_passes(const AttentionInputs& in, const Forward& forward,
   const Schedule columns = compile_tile_schedule(in.pattern.view(), Side::columns, rule);
   AttentionView a = buffers.view(rows, kBlock, forward_partial_size(kBlock, kHead));
   std::int64_t faults = forward(a);
-  for_each_split(a, [&](std::uint32_t i, int t) { combine_forward<kHead>(a, i, t, store_pair); });
+  for_each_split<kHead>(
+      a, [&](std::uint32_t i, int t) { combine_forward<kHead>(a, i, t, store_pair); });
   a = buffers.view(rows, kBlock, query_partial_size(kBlock, kHead));
   faults += query_gradient(a);
-  for_each_split(a, [&](std::uint32_t i, int t) {
+  for_each_split<kHead>(a, [&](std::uint32_t i, int t) {
     combine_gradients<kHead>(a, i, t, query_part<kHead>(a), store_pair);
   });
   a = buffers.view(columns, kBlock, key_partial_size(kBlock, kHead));
   faults += key_gradient(a);
-  for_each_split(a, [&](std::uint32_t i, int t) {
+  for_each_split<kHead>(a, [&](std::uint32_t i, int t) {
     combine_gradients<kHead>(a, i, t, key_part<kHead>(a), store_pair);
     combine_gradients<kHead>(a, i, t, value_part<kHead>(), store_pair);
   });

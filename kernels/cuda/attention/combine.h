@@ -76,32 +76,30 @@ DNABIRD_HD ValuePair combine_gradient(const float* slot, std::int32_t parts, std
   return {sum.low * factor, sum.high * factor};
 }
 
-// One thread's part of a combining kernel: thread `thread` of kCombineThreads that share a split
-// row or column block; each writes pairs of neighbouring values. Store is called as
-// store(address of the lower value, pair).
-constexpr int kCombineThreads = 256;
+// One thread's part of a combining kernel: thread `thread` of the kCombineThreads that share a
+// split row or column block; each writes a pair of neighbouring values of each part. Store is
+// called as store(address of the lower value, pair).
+template <int kHead>
+constexpr int kCombineThreads = kBlock* kHead / 2;
 
 template <int kHead, class Store>
 DNABIRD_HD void combine_forward(const AttentionView& a, std::uint32_t index, std::int32_t thread,
                                 const Store& store) {
   const SplitPlace at = locate_split(a, index);
   const float* slot = first_slot(a, at, forward_partial_size(kBlock, kHead));
-  const std::int32_t exist = valid_rows(a.tokens, at.split.block, kBlock);
-  const std::int32_t valid = valid_rows(a.lengths[at.place.batch], at.split.block, kBlock);
-  for (std::int32_t i = thread; i < exist * (kHead / 2); i += kCombineThreads) {
-    const std::int32_t row = i / (kHead / 2), column = i % (kHead / 2) * 2;
-    const std::int64_t token = std::int64_t{at.split.block} * kBlock + row;
-    CombinedRow all{kNoScore, 0.0F};
-    ValuePair out{0.0F, 0.0F};
-    if (row < valid) {
-      all = combine_statistics<kHead>(slot, at.split.parts, row);
-      out = combine_out<kHead>(slot, at.split.parts, row, column, all);
-    }
-    store(static_cast<char*>(a.out) + 2 * (at.place.in_out(a, token, kHead) + column), out);
-    if (column == 0) {
-      a.log_sum_exp[at.place.in_rows(a, token)] =
-          all.sum > 0.0F ? (all.top + log2f(all.sum)) * kLn2 : HUGE_VALF;
-    }
+  const std::int32_t row = thread / (kHead / 2), column = thread % (kHead / 2) * 2;
+  if (row >= valid_rows(a.tokens, at.split.block, kBlock)) return;
+  const std::int64_t token = std::int64_t{at.split.block} * kBlock + row;
+  CombinedRow all{kNoScore, 0.0F};
+  ValuePair out{0.0F, 0.0F};
+  if (token < a.lengths[at.place.batch]) {
+    all = combine_statistics<kHead>(slot, at.split.parts, row);
+    out = combine_out<kHead>(slot, at.split.parts, row, column, all);
+  }
+  store(static_cast<char*>(a.out) + 2 * (at.place.in_out(a, token, kHead) + column), out);
+  if (column == 0) {
+    a.log_sum_exp[at.place.in_rows(a, token)] =
+        all.sum > 0.0F ? (all.top + log2f(all.sum)) * kLn2 : HUGE_VALF;
   }
 }
 
@@ -117,19 +115,16 @@ DNABIRD_HD void combine_gradients(const AttentionView& a, std::uint32_t index, s
                                   const GradientPart& which, const Store& store) {
   const SplitPlace at = locate_split(a, index);
   const float* slot = first_slot(a, at, which.size);
-  const std::int32_t exist = valid_rows(a.tokens, at.split.block, kBlock);
-  const std::int32_t valid = valid_rows(a.lengths[at.place.batch], at.split.block, kBlock);
-  for (std::int32_t i = thread; i < exist * (kHead / 2); i += kCombineThreads) {
-    const std::int32_t row = i / (kHead / 2), column = i % (kHead / 2) * 2;
-    ValuePair sum{0.0F, 0.0F};
-    if (row < valid) {
-      sum = combine_gradient(slot, at.split.parts, which.size, which.offset + row * kHead + column,
-                             which.factor);
-    }
-    const std::int64_t token = std::int64_t{at.split.block} * kBlock + row;
-    store(static_cast<char*>(a.dqkv) + 2 * (at.place.in_qkv(a, which.part, token, kHead) + column),
-          sum);
+  const std::int32_t row = thread / (kHead / 2), column = thread % (kHead / 2) * 2;
+  if (row >= valid_rows(a.tokens, at.split.block, kBlock)) return;
+  const std::int64_t token = std::int64_t{at.split.block} * kBlock + row;
+  ValuePair sum{0.0F, 0.0F};
+  if (token < a.lengths[at.place.batch]) {
+    sum = combine_gradient(slot, at.split.parts, which.size, which.offset + row * kHead + column,
+                           which.factor);
   }
+  store(static_cast<char*>(a.dqkv) + 2 * (at.place.in_qkv(a, which.part, token, kHead) + column),
+        sum);
 }
 
 template <int kHead>

@@ -56,25 +56,38 @@ __global__ void __launch_bounds__(128, kHead == 128 ? 2 : 3)
   KeyGradientUnit<Cta, kHead>::run(cta, a, blockIdx.x);
 }
 
+// Several thread blocks share a split row or column: each thread makes so little of it that the
+// latency of its loads is all that the kernel takes.
+constexpr int kCombineBlock = 256;
 template <int kHead>
-__global__ void __launch_bounds__(kCombineThreads)
+constexpr int kCombineBlocks = kCombineThreads<kHead> / kCombineBlock;
+
+template <int kHead>
+__device__ int combine_thread() {
+  return static_cast<int>(blockIdx.x % kCombineBlocks<kHead> * kCombineBlock + threadIdx.x);
+}
+
+template <int kHead>
+__global__ void __launch_bounds__(kCombineBlock, 6)
     attention_combine_forward(const __grid_constant__ AttentionView a) {
-  combine_forward<kHead>(a, blockIdx.x, static_cast<int>(threadIdx.x), StorePair{});
+  combine_forward<kHead>(a, blockIdx.x / kCombineBlocks<kHead>, combine_thread<kHead>(),
+                         StorePair{});
 }
 
 template <int kHead>
-__global__ void __launch_bounds__(kCombineThreads)
+__global__ void __launch_bounds__(kCombineBlock, 6)
     attention_combine_query_gradient(const __grid_constant__ AttentionView a) {
-  combine_gradients<kHead>(a, blockIdx.x, static_cast<int>(threadIdx.x), query_part<kHead>(a),
-                           StorePair{});
+  combine_gradients<kHead>(a, blockIdx.x / kCombineBlocks<kHead>, combine_thread<kHead>(),
+                           query_part<kHead>(a), StorePair{});
 }
 
 template <int kHead>
-__global__ void __launch_bounds__(kCombineThreads)
+__global__ void __launch_bounds__(kCombineBlock, 6)
     attention_combine_key_gradient(const __grid_constant__ AttentionView a) {
-  const int thread = static_cast<int>(threadIdx.x);
-  combine_gradients<kHead>(a, blockIdx.x, thread, key_part<kHead>(a), StorePair{});
-  combine_gradients<kHead>(a, blockIdx.x, thread, value_part<kHead>(), StorePair{});
+  const std::uint32_t index = blockIdx.x / kCombineBlocks<kHead>;
+  const int thread = combine_thread<kHead>();
+  combine_gradients<kHead>(a, index, thread, key_part<kHead>(a), StorePair{});
+  combine_gradients<kHead>(a, index, thread, value_part<kHead>(), StorePair{});
 }
 
 namespace {
@@ -98,7 +111,7 @@ void launch_units(AttentionPass pass, const AttentionView& a, cudaStream_t strea
 template <int kHead>
 void launch_combine(AttentionPass pass, const AttentionView& a, cudaStream_t stream) {
   const std::int64_t splits = std::int64_t{a.schedule.split_count} * places_per_unit(a);
-  const LaunchShape shape{splits, kCombineThreads, 0};
+  const LaunchShape shape{splits * kCombineBlocks<kHead>, kCombineBlock, 0};
   switch (pass) {
     case AttentionPass::forward:
       return launch(attention_combine_forward<kHead>, shape, stream, a);
