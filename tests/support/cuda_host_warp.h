@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 #include "support/cuda_lanes.h"
@@ -129,14 +130,16 @@ class HostWarp {
     for (std::size_t i = 0; i < 32; ++i) r[i] = a[i] * b[i] + c[i];
     return r;
   }
-  static F32 shuffle_xor(const F32& a, std::uint32_t mask) {
-    F32 r;
+  template <class X>
+  static Lanes<X> shuffle_xor(const Lanes<X>& a, std::uint32_t mask) {
+    Lanes<X> r;
     for (std::size_t i = 0; i < 32; ++i) r[i] = a[i ^ mask];
     return r;
   }
   static F32 broadcast(const F32& a, std::uint32_t lane) { return F32(a[lane]); }
-  static F32 select(const Mask& which, const F32& a, const F32& b) {
-    F32 r;
+  template <class X>
+  static Lanes<X> select(const Mask& which, const Lanes<X>& a, const Lanes<X>& b) {
+    Lanes<X> r;
     for (std::size_t i = 0; i < 32; ++i) r[i] = which[i] ? a[i] : b[i];
     return r;
   }
@@ -206,6 +209,14 @@ class HostWarp {
   void store(void* base, const U32& offset, const Lanes<T>& value, const Mask& exists) {
     for (std::size_t i = 0; i < 32; ++i) {
       if (exists[i]) std::memcpy(static_cast<char*>(base) + offset[i], &value[i], sizeof(T));
+    }
+  }
+  void store_words(void* base, const U32& offset, const U32 (&words)[4], const Mask& exists) {
+    for (std::size_t i = 0; i < 32; ++i) {
+      if (offset[i] % 16 != 0) throw std::logic_error("16 bytes that are not aligned");
+      for (std::size_t word = 0; exists[i] && word < 4; ++word) {
+        std::memcpy(static_cast<char*>(base) + offset[i] + 4 * word, &words[word][i], 4);
+      }
     }
   }
   void store_two(float* base, const U32& offset, const F32& a, const F32& b) {

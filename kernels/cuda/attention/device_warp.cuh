@@ -29,13 +29,15 @@ class DeviceWarp {
   __device__ __forceinline__ static float log2(float x) { return log2f(x); }
   __device__ __forceinline__ static float divide(float a, float b) { return __fdividef(a, b); }
   __device__ __forceinline__ static float fma(float a, float b, float c) { return fmaf(a, b, c); }
-  __device__ __forceinline__ static float shuffle_xor(float x, int mask) {
+  template <class X>
+  __device__ __forceinline__ static X shuffle_xor(X x, int mask) {
     return __shfl_xor_sync(0xFFFFFFFFU, x, mask);
   }
   __device__ __forceinline__ static float broadcast(float x, std::uint32_t lane) {
     return __shfl_sync(0xFFFFFFFFU, x, static_cast<int>(lane));
   }
-  __device__ __forceinline__ static float select(bool which, float a, float b) {
+  template <class X>
+  __device__ __forceinline__ static X select(bool which, X a, X b) {
     return which ? a : b;
   }
   __device__ __forceinline__ static U32 pack_bf16(float low, float high) {
@@ -85,6 +87,10 @@ class DeviceWarp {
   template <class T>
   __device__ __forceinline__ void store(void* base, U32 offset, T value, bool exists) {
     if (exists) *reinterpret_cast<T*>(static_cast<char*>(base) + offset) = value;
+  }
+  __device__ __forceinline__ void store_words(void* base, U32 offset, const U32 (&words)[4],
+                                              bool exists) {
+    store(base, offset, make_uint4(words[0], words[1], words[2], words[3]), exists);
   }
   __device__ __forceinline__ void store_two(float* base, U32 offset, float a, float b) {
     *reinterpret_cast<float2*>(reinterpret_cast<char*>(base) + offset) = make_float2(a, b);

@@ -133,23 +133,49 @@ struct OutputRows {
   std::int32_t valid;          // of these; the others become 0, whatever was computed for them
 };
 
-/// Writes accumulators, times a factor for each of the lane's two rows, as bf16.
+/// Four words in each of four lanes that share a row of accumulators, transposed: word i of lane j
+/// becomes word j of lane i.
+template <class Warp>
+DNABIRD_DEVICE void transpose_in_row(Warp& warp, typename Warp::U32 (&words)[4]) {
+  DNABIRD_UNROLL
+  for (int bit = 1; bit < 4; bit *= 2) {
+    const auto upper = (warp.lane() & static_cast<std::uint32_t>(bit)) >= 1U;
+    DNABIRD_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      if ((i & bit) != 0) continue;
+      typename Warp::U32 &low = words[i], &high = words[i | bit];
+      const auto other = Warp::shuffle_xor(Warp::select(upper, low, high), bit);
+      low = Warp::select(upper, other, low);
+      high = Warp::select(upper, high, other);
+    }
+  }
+}
+
+/// Writes accumulators, times a factor for each of the lane's two rows, as bf16, 16 bytes at a
+/// time.
 template <int kHead, class Warp>
 DNABIRD_DEVICE void store_rows(Warp& warp, const OutputRows& to,
                                const typename Warp::F32 (&x)[kHead / 8][4],
                                const typename Warp::F32 (&factor)[2]) {
+  using F32 = typename Warp::F32;
   DNABIRD_UNROLL
   for (std::uint32_t half = 0; half < 2; ++half) {
     const auto row = accumulator_row(warp.lane()) + (warp.index() * 16U + half * 8U);
-    const auto offset = row * to.stride_bytes + accumulator_column(warp.lane()) * 2U;
+    // The lane's place in the row, which was the place of two columns, is that of eight.
+    const auto offset = row * to.stride_bytes + accumulator_column(warp.lane()) * 8U;
     const auto exists = row < static_cast<std::uint32_t>(to.rows);
     const auto valid = row < static_cast<std::uint32_t>(to.valid);
     DNABIRD_UNROLL
-    for (std::uint32_t n = 0; n < kHead / 8; ++n) {
-      using F32 = typename Warp::F32;
-      const F32 low = Warp::select(valid, x[n][2 * half] * factor[half], F32(0.0F));
-      const F32 high = Warp::select(valid, x[n][2 * half + 1] * factor[half], F32(0.0F));
-      warp.store(to.base, offset + n * 16U, Warp::pack_bf16(low, high), exists);
+    for (std::uint32_t n = 0; n < kHead / 8; n += 4) {
+      typename Warp::U32 words[4];
+      DNABIRD_UNROLL
+      for (std::uint32_t i = 0; i < 4; ++i) {
+        const F32 low = Warp::select(valid, x[n + i][2 * half] * factor[half], F32(0.0F));
+        const F32 high = Warp::select(valid, x[n + i][2 * half + 1] * factor[half], F32(0.0F));
+        words[i] = Warp::pack_bf16(low, high);
+      }
+      transpose_in_row(warp, words);
+      warp.store_words(to.base, offset + n * 16U, words, exists);
     }
   }
 }
