@@ -167,8 +167,8 @@ class HopperDeviceCta {
     memcpy(&x, words, sizeof(X));
     return x;
   }
-  /// A value that is the same in all lanes, known as such to the compiler: what follows from it
-  /// stays in uniform registers, which products take their descriptors from.
+  /// A value that is the same in all lanes, known as such to the compiler until the next wait: what
+  /// follows from it stays in uniform registers, which products take their descriptors from.
   __device__ __forceinline__ static std::int32_t uniform(std::int32_t x) {
     return __shfl_sync(0xFFFFFFFFU, x, 0);
   }

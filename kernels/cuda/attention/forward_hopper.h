@@ -107,20 +107,22 @@ struct HopperForward {
     const std::int32_t use = t.pairs_before + pair;
     layout.keys().wait(cta, use);
     const float log2_multiplicity = cta.template read_shared<float>(layout.addend(use));
+    const std::uint32_t queries = layout.queries().at(Cta::uniform(t.turn));
+    const std::uint32_t keys = layout.keys().at(Cta::uniform(use));
     cta.each_warp([&](Warp& warp) {
       warp.start_products();
-      start_rows_product<T, kBlock>(warp, layout.queries().at(t.turn), layout.keys().at(use), 0,
-                                    states[warp].s);
+      start_rows_product<T, kBlock>(warp, queries, keys, 0, states[warp].s);
       warp.commit_products();
     });
     return log2_multiplicity;
   }
   DNABIRD_DEVICE static void start_values(Cta& cta, const Layout& layout, std::int32_t use,
                                           States& states) {
+    const std::uint32_t values = layout.values().at(Cta::uniform(use));
     cta.each_warp([&](Warp& warp) {
       State& state = states[warp];
       warp.start_products();
-      start_columns_product<T, kBlock>(warp, state.p, layout.values().at(use), 0, state.rows.out);
+      start_columns_product<T, kBlock>(warp, state.p, values, 0, state.rows.out);
       warp.commit_products();
     });
   }
