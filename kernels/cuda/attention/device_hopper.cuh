@@ -41,6 +41,15 @@ class HopperDeviceWarp : public DeviceWarp {
       for (int e = 0; e < 4; ++e) asm volatile("" : "+f"(x[n][e])::"memory");
     }
   }
+  /// Keeps arithmetic that should run beside products in front of the wait for these: ptxas moves a
+  /// wait up over arithmetic, but not over a store that depends on it. `x` is never negative, so
+  /// that nothing is stored.
+  __device__ __forceinline__ static void finish(float x) {
+    asm volatile(
+        "{ .reg .pred never; .reg .b32 nowhere; setp.lt.f32 never, %0, 0f00000000; "
+        "mov.b32 nowhere, 0; @never st.shared.f32 [nowhere], %0; }" ::"f"(x)
+        : "memory");
+  }
   __device__ __forceinline__ void clear16(U32 address, bool which) {
     if (which) {
       asm volatile("st.shared.v4.b32 [%0], {%1, %1, %1, %1};" ::"r"(address), "r"(0) : "memory");
