@@ -113,6 +113,7 @@ class HostHopperWarp : public HostWarp {
   /// On a device keeps the compiler from moving registers that products in flight use.
   template <int kTiles>
   void keep(F32 (&)[kTiles][4]) {}
+  U32 thread() const { return lane() + 32U * index(); }
   static void finish(const F32&) {}
   void clear16(const U32& address, const Mask& which) {
     for (std::size_t i = 0; i < 32; ++i) {

@@ -50,6 +50,13 @@ class HopperDeviceWarp : public DeviceWarp {
         "mov.b32 nowhere, 0; @never st.shared.f32 [nowhere], %0; }" ::"f"(x)
         : "memory");
   }
+  /// lane + 32 * index, asked for anew: what is seldom needed is not to take registers all the
+  /// time.
+  __device__ __forceinline__ static U32 thread() {
+    U32 thread;
+    asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+    return thread;
+  }
   __device__ __forceinline__ void clear16(U32 address, bool which) {
     if (which) {
       asm volatile("st.shared.v4.b32 [%0], {%1, %1, %1, %1};" ::"r"(address), "r"(0) : "memory");

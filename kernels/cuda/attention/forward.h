@@ -73,12 +73,14 @@ struct SoftmaxRows {
 template <int kKeys, class Warp>
 DNABIRD_DEVICE void mask_keys(Warp& warp, std::int32_t valid,
                               typename Warp::F32 (&s)[kKeys / 8][4]) {
-  const auto column = accumulator_column(warp.lane());
+  // One register: the other side of each comparison is a constant. 8 keeps it above 0.
+  const auto left =
+      typename Warp::U32(static_cast<std::uint32_t>(valid) + 8U) - accumulator_column(warp.lane());
   DNABIRD_UNROLL
   for (std::uint32_t n = 0; n < kKeys / 8; ++n) {
     DNABIRD_UNROLL
     for (std::uint32_t e = 0; e < 4; ++e) {
-      const auto beyond = column + (8 * n + e % 2) >= static_cast<std::uint32_t>(valid);
+      const auto beyond = left < 8 * n + e % 2 + 9U;
       s[n][e] = Warp::select(beyond, typename Warp::F32(-__builtin_inff()), s[n][e]);
     }
   }

@@ -150,7 +150,7 @@ DNABIRD_DEVICE void clear_rows(Warp& warp, std::uint32_t tile, std::int32_t vali
   constexpr std::uint32_t kRowChunks = T::kPanelHead / 8;
   for (std::uint32_t panel = 0; panel < T::kPanels; ++panel) {
     for (std::uint32_t chunk = 0; chunk < T::kRows * kRowChunks; chunk += 128) {
-      const auto index = warp.lane() + (warp.index() * 32U + chunk);
+      const auto index = warp.thread() + chunk;
       warp.clear16(index * 16U + (tile + panel * T::kPanelBytes),
                    index >= static_cast<std::uint32_t>(valid) * kRowChunks);
     }
