@@ -10,30 +10,35 @@
 
 namespace dnabird::kernels::cuda {
 
-/// Shared memory: two stages of Q, of K and of V; the units of those of Q, log2 m of those of K;
-/// barriers.
+/// Shared memory: two stages of Q, kPairStages of K and of V; the units of those of Q, log2 m of
+/// those of K; barriers.
 template <int kHead>
 struct ForwardLayout {
   using T = Tile<kBlock, kHead>;
-  using TileStages = Stages<T::kBytes>;
-  static constexpr std::uint32_t kUnits = 3 * TileStages::kAllBytes;
-  static constexpr std::uint32_t kAddends = kUnits + 2 * sizeof(UnitWork);
-  static constexpr std::uint32_t kBarriers = kAddends + 8;
-  static constexpr int kSharedBytes = kBarriers + 3 * TileStages::kBarrierBytes;
+  static constexpr int kPairStages = 2;
+  using QueryStages = Stages<T::kBytes, 2>;
+  using PairStages = Stages<T::kBytes, kPairStages>;
+  static constexpr std::uint32_t kKeys = QueryStages::kAllBytes;
+  static constexpr std::uint32_t kValues = kKeys + PairStages::kAllBytes;
+  static constexpr std::uint32_t kUnits = kValues + PairStages::kAllBytes;
+  static constexpr std::uint32_t kBarriers = kUnits + QueryStages::kCount * sizeof(UnitWork);
+  static constexpr std::uint32_t kAddends =
+      kBarriers + QueryStages::kBarrierBytes + 2 * PairStages::kBarrierBytes;
+  static constexpr int kSharedBytes = kAddends + 4 * kPairStages;
   std::uint32_t base;
 
-  DNABIRD_HD TileStages stages(std::uint32_t kind) const {
-    return {base + kind * TileStages::kAllBytes,
-            base + kBarriers + kind * TileStages::kBarrierBytes};
+  DNABIRD_HD QueryStages queries() const { return {base, base + kBarriers}; }
+  DNABIRD_HD PairStages keys() const {
+    return {base + kKeys, base + kBarriers + QueryStages::kBarrierBytes};
   }
-  DNABIRD_HD TileStages queries() const { return stages(0); }
-  DNABIRD_HD TileStages keys() const { return stages(1); }
-  DNABIRD_HD TileStages values() const { return stages(2); }
+  DNABIRD_HD PairStages values() const {
+    return {base + kValues, keys().barriers + PairStages::kBarrierBytes};
+  }
   DNABIRD_HD std::uint32_t unit(std::int32_t turn) const {
-    return base + kUnits + TileStages::stage(turn) * sizeof(UnitWork);
+    return base + kUnits + QueryStages::stage(turn) * sizeof(UnitWork);
   }
   DNABIRD_HD std::uint32_t addend(std::int32_t use) const {
-    return base + kAddends + TileStages::stage(use) * 4;
+    return base + kAddends + PairStages::stage(use) * 4;
   }
 };
 
@@ -198,7 +203,9 @@ struct HopperForward {
                                  const UnitShare& share) {
     const Layout layout{cta.shared_address()};
     cta.start_barriers([&] {
-      for (std::uint32_t kind = 0; kind < 3; ++kind) layout.stages(kind).start(cta);
+      layout.queries().start(cta);
+      layout.keys().start(cta);
+      layout.values().start(cta);
     });
     Producer producer{a, maps, layout, {a, share}};
     if (cta.run_producer(producer)) return;

@@ -25,7 +25,7 @@ namespace dnabird::kernels::cuda {
 enum class Load { started, blocked, none_left };
 
 /// kCount stages of kBytes and their barriers.
-template <int kBytes_, int kCount_ = 2>
+template <int kBytes_, int kCount_>
 struct Stages {
   static constexpr std::uint32_t kBytes = kBytes_;
   static constexpr std::uint32_t kCount = kCount_;

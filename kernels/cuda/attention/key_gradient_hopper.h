@@ -13,24 +13,26 @@ namespace dnabird::kernels::cuda {
 template <int kHead>
 struct KeyGradientLayout {
   using T = Tile<kBlock, kHead>;
-  using ColumnStages = Stages<2 * T::kBytes>;
-  using TileStages = Stages<T::kBytes>;
+  static constexpr int kPairStages = 2;
+  using ColumnStages = Stages<2 * T::kBytes, 2>;
+  using PairStages = Stages<T::kBytes, kPairStages>;
   static constexpr std::uint32_t kQueries = ColumnStages::kAllBytes;
-  static constexpr std::uint32_t kDouts = kQueries + TileStages::kAllBytes;
-  static constexpr std::uint32_t kUnits = kDouts + TileStages::kAllBytes;
-  static constexpr std::uint32_t kStatistics = kUnits + 2 * sizeof(UnitWork);
+  static constexpr std::uint32_t kDouts = kQueries + PairStages::kAllBytes;
+  static constexpr std::uint32_t kUnits = kDouts + PairStages::kAllBytes;
+  static constexpr std::uint32_t kStatistics = kUnits + ColumnStages::kCount * sizeof(UnitWork);
   static constexpr std::uint32_t kStatisticsBytes = 2 * 4 * kBlock;  // lse, then delta
-  static constexpr std::uint32_t kAddends = kStatistics + 2 * kStatisticsBytes;
-  static constexpr std::uint32_t kBarriers = kAddends + 8;
-  static constexpr int kSharedBytes = kBarriers + 3 * TileStages::kBarrierBytes;
+  static constexpr std::uint32_t kBarriers = kStatistics + kPairStages * kStatisticsBytes;
+  static constexpr std::uint32_t kAddends =
+      kBarriers + ColumnStages::kBarrierBytes + 2 * PairStages::kBarrierBytes;
+  static constexpr int kSharedBytes = kAddends + 4 * kPairStages;
   std::uint32_t base;
 
   DNABIRD_HD ColumnStages columns() const { return {base, base + kBarriers}; }
-  DNABIRD_HD TileStages queries() const {
-    return {base + kQueries, base + kBarriers + TileStages::kBarrierBytes};
+  DNABIRD_HD PairStages queries() const {
+    return {base + kQueries, base + kBarriers + ColumnStages::kBarrierBytes};
   }
-  DNABIRD_HD TileStages douts() const {
-    return {base + kDouts, base + kBarriers + 2 * TileStages::kBarrierBytes};
+  DNABIRD_HD PairStages douts() const {
+    return {base + kDouts, queries().barriers + PairStages::kBarrierBytes};
   }
   DNABIRD_HD std::uint32_t key(std::int32_t turn) const { return columns().at(turn); }
   DNABIRD_HD std::uint32_t value(std::int32_t turn) const { return key(turn) + T::kBytes; }
@@ -38,10 +40,10 @@ struct KeyGradientLayout {
     return base + kUnits + ColumnStages::stage(turn) * sizeof(UnitWork);
   }
   DNABIRD_HD std::uint32_t statistics(std::int32_t use) const {
-    return base + kStatistics + TileStages::stage(use) * kStatisticsBytes;
+    return base + kStatistics + PairStages::stage(use) * kStatisticsBytes;
   }
   DNABIRD_HD std::uint32_t addend(std::int32_t use) const {
-    return base + kAddends + TileStages::stage(use) * 4;
+    return base + kAddends + PairStages::stage(use) * 4;
   }
 };
 

@@ -14,23 +14,25 @@ template <int kHead>
 struct QueryGradientLayout {
   using T = Tile<kBlock, kHead>;
   using RowStages = Stages<2 * T::kBytes, kHead == 128 ? 1 : 2>;
-  using TileStages = Stages<T::kBytes>;
+  static constexpr int kKeyStages = 2;
+  using KeyStages = Stages<T::kBytes, kKeyStages>;
+  using ValueStages = Stages<T::kBytes, 2>;
   static constexpr std::uint32_t kKeys = RowStages::kAllBytes;
-  static constexpr std::uint32_t kValues = kKeys + TileStages::kAllBytes;
-  static constexpr std::uint32_t kUnits = kValues + TileStages::kAllBytes;
+  static constexpr std::uint32_t kValues = kKeys + KeyStages::kAllBytes;
+  static constexpr std::uint32_t kUnits = kValues + ValueStages::kAllBytes;
   static constexpr std::uint32_t kStatistics = kUnits + RowStages::kCount * sizeof(UnitWork);
-  static constexpr std::uint32_t kAddends = kStatistics + RowStages::kCount * 4 * kBlock;
-  static constexpr std::uint32_t kBarriers = kAddends + 8;
-  static constexpr int kSharedBytes =
-      kBarriers + RowStages::kBarrierBytes + 2 * TileStages::kBarrierBytes;
+  static constexpr std::uint32_t kBarriers = kStatistics + RowStages::kCount * 4 * kBlock;
+  static constexpr std::uint32_t kAddends =
+      kBarriers + RowStages::kBarrierBytes + KeyStages::kBarrierBytes + ValueStages::kBarrierBytes;
+  static constexpr int kSharedBytes = kAddends + 4 * kKeyStages;
   std::uint32_t base;
 
   DNABIRD_HD RowStages rows() const { return {base, base + kBarriers}; }
-  DNABIRD_HD TileStages keys() const {
+  DNABIRD_HD KeyStages keys() const {
     return {base + kKeys, base + kBarriers + RowStages::kBarrierBytes};
   }
-  DNABIRD_HD TileStages values() const {
-    return {base + kValues, keys().barriers + TileStages::kBarrierBytes};
+  DNABIRD_HD ValueStages values() const {
+    return {base + kValues, keys().barriers + KeyStages::kBarrierBytes};
   }
   DNABIRD_HD std::uint32_t query(std::int32_t turn) const { return rows().at(turn); }
   DNABIRD_HD std::uint32_t dout(std::int32_t turn) const { return rows().at(turn) + T::kBytes; }
@@ -41,7 +43,7 @@ struct QueryGradientLayout {
     return base + kStatistics + RowStages::stage(turn) * 4 * kBlock;
   }
   DNABIRD_HD std::uint32_t addend(std::int32_t use) const {
-    return base + kAddends + TileStages::stage(use) * 4;
+    return base + kAddends + KeyStages::stage(use) * 4;
   }
 };
 
@@ -124,9 +126,9 @@ struct HopperQueryGradient {
       cta.hand_over(layout.addend(walk.use()), walk.item.log2_multiplicity);
       return load_tile(cta, layout.keys(), walk.use(), maps.qkv, box);
     }
-    template <class Map>
-    DNABIRD_DEVICE static bool load_tile(Cta& cta, const typename Layout::TileStages& stages,
-                                         std::int32_t use, const Map& map, const BoxPlace& box) {
+    template <class TileStages, class Map>
+    DNABIRD_DEVICE static bool load_tile(Cta& cta, const TileStages& stages, std::int32_t use,
+                                         const Map& map, const BoxPlace& box) {
       if (!stages.is_free(cta, use)) return false;
       cta.expect_bytes(stages.full(use), T::kBytes);
       load_boxes<T>(cta, stages.at(use), stages.full(use), map, box);
