@@ -2,8 +2,9 @@
 //
 // A unit is one row of a pattern (a query block with the key blocks that it reads; forward and dQ)
 // or one column (a key block with the query blocks that read it; dK and dV), or a part of one that
-// is long. Units are sorted by length, longest first, so that no long one starts last. Parts leave
-// partial results in slots, which a second kernel combines in the order of the parts.
+// is long. Units are sorted by head, then by length, longest first: what runs at one time reads a
+// few heads, and no long one of these starts last. Parts leave partial results in slots, which a
+// second kernel combines in the order of the parts.
 //
 // Nothing here depends on the batch, the lengths or the device: a sequence gives the same bytes in
 // any batch and on any number of multiprocessors.
