@@ -114,9 +114,6 @@ class HostHopperWarp : public HostWarp {
   template <int kTiles>
   void keep(F32 (&)[kTiles][4]) {}
   U32 thread() const { return lane() + 32U * index(); }
-  static void finish(const F32&) {}
-  template <int kTiles>
-  static void finish(const F32 (&)[kTiles][4]) {}
   void clear16(const U32& address, const Mask& which) {
     for (std::size_t i = 0; i < 32; ++i) {
       if (which[i]) std::memset(memory_->write(address[i], 16, index()), 0, 16);

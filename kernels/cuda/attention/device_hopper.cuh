@@ -41,26 +41,6 @@ class HopperDeviceWarp : public DeviceWarp {
       for (int e = 0; e < 4; ++e) asm volatile("" : "+f"(x[n][e])::"memory");
     }
   }
-  /// Keeps arithmetic that should run beside products in front of the wait for these: ptxas moves a
-  /// wait up over arithmetic, but not over a store that depends on it. `x` is never negative, so
-  /// that nothing is stored.
-  __device__ __forceinline__ static void finish(float x) {
-    asm volatile(
-        "{ .reg .pred never; .reg .b32 nowhere; setp.lt.f32 never, %0, 0f00000000; "
-        "mov.b32 nowhere, 0; @never st.shared.f32 [nowhere], %0; }" ::"f"(x)
-        : "memory");
-  }
-  /// The same for numbers none of which is negative.
-  template <int kTiles>
-  __device__ __forceinline__ static void finish(const float (&x)[kTiles][4]) {
-    U32 signs = 0;
-    DNABIRD_UNROLL
-    for (int n = 0; n < kTiles; ++n) {
-      DNABIRD_UNROLL
-      for (int e = 0; e < 4; ++e) signs |= __float_as_uint(x[n][e]);
-    }
-    finish(__uint_as_float(signs));
-  }
   /// lane + 32 * index, asked for anew: what is seldom needed is not to take registers all the
   /// time.
   __device__ __forceinline__ static U32 thread() {

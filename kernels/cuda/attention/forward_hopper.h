@@ -170,7 +170,6 @@ struct HopperForward {
       warp.template wait_for_products<1>();
       F32 shrink[2];
       take_scores(cta, warp, a, t, pair, log2_multiplicity, state, shrink);
-      Warp::finish(state.rows.sum[0] + state.rows.sum[1]);
       warp.template wait_for_products<0>();
       layout.values().release(cta, warp, use - 1);
       warp.keep(state.rows.out);

@@ -204,7 +204,6 @@ struct HopperQueryGradient {
       warp.keep(state.s);
       if (valid < kBlock) mask_keys<kBlock>(warp, valid, state.s);
       take_scores(warp, a, t.first_item + pair, log2_multiplicity, state);
-      Warp::finish(state.s);
       warp.template wait_for_products<0>();
       warp.keep(state.dp);
       layout.values().release(cta, warp, value_use);
