@@ -116,15 +116,6 @@ class PrepareAhead {
   std::vector<std::thread> threads_;  // last: they use the others
 };
 
-/// The same without a second step.
-template <class T>
-class ReadAhead : public PrepareAhead<T, T> {
- public:
-  ReadAhead(std::function<std::optional<T>()> make, std::size_t n_ahead)
-      : PrepareAhead<T, T>(
-            std::move(make), [](T item) { return item; }, 1, n_ahead) {}
-};
-
 /// Uses items on a thread of its own, in order; at most `n_behind` wait for it.
 template <class T>
 class WriteBehind {

@@ -25,11 +25,8 @@ std::size_t DistinctTexts::slot_of(std::string_view text, std::size_t hash) cons
 
 void DistinctTexts::grow() {
   slots_.assign(slots_.empty() ? kFewestSlots : 2 * slots_.size(), 0);
-  const std::size_t last = slots_.size() - 1;
-  for (std::size_t i = 0; i < hashes_.size(); ++i) {
-    std::size_t slot = hashes_[i] & last;
-    while (slots_[slot] != 0) slot = (slot + 1) & last;
-    slots_[slot] = static_cast<std::uint32_t>(i + 1);
+  for (std::size_t i = 0; i < size(); ++i) {
+    slots_[slot_of(texts_[i], hashes_[i])] = static_cast<std::uint32_t>(i + 1);
   }
 }
 

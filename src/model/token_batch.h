@@ -18,7 +18,6 @@ class SequenceList {
   using Sequence = std::span<const std::int32_t>;
 
   SequenceList() = default;
-  SequenceList(const std::vector<std::int32_t>* first, std::size_t n) : list_(first, first + n) {}
   template <std::ranges::contiguous_range Range>
   requires std::is_convertible_v<std::ranges::range_reference_t<Range>, Sequence> SequenceList(
       const Range& sequences)  // NOLINT(google-explicit-constructor): a view of its own

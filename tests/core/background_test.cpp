@@ -28,26 +28,33 @@ std::function<std::optional<Item>()> counter(int n, bool fails) {
   };
 }
 
-TEST(ReadAhead, KeepsTheOrder) {
+/// A second step that changes nothing.
+template <class T>
+T as_it_is(T item) {
+  return item;
+}
+
+TEST(PrepareAheadOnOneThread, KeepsTheOrder) {
   for (const std::size_t n_ahead : {1u, 3u, 100u}) {
-    ReadAhead<Item> items(counter(50, false), n_ahead);
+    PrepareAhead<Item, Item> items(counter(50, false), as_it_is<Item>, 1, n_ahead);
     for (int i = 0; i < 50; ++i) EXPECT_EQ(**items.next(), i);
     EXPECT_FALSE(items.next());
     EXPECT_FALSE(items.next());
   }
 }
 
-TEST(ReadAhead, ThrowsBehindTheItemsBeforeTheError) {
-  ReadAhead<Item> items(counter(3, true), 1);
+TEST(PrepareAheadOnOneThread, ThrowsBehindTheItemsBeforeTheError) {
+  PrepareAhead<Item, Item> items(counter(3, true), as_it_is<Item>, 1, 1);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(**items.next(), i);
   EXPECT_THROW(items.next(), std::runtime_error);
   EXPECT_FALSE(items.next());
 }
 
-TEST(ReadAhead, MakesNoMoreThanAskedFor) {
+TEST(PrepareAheadOnOneThread, MakesNoMoreThanAskedFor) {
   std::atomic<int> n_made = 0;
   {
-    ReadAhead<int> items([&]() -> std::optional<int> { return n_made++; }, 2);
+    PrepareAhead<int, int> items([&]() -> std::optional<int> { return n_made++; }, as_it_is<int>, 1,
+                                 2);
     EXPECT_EQ(*items.next(), 0);
     EXPECT_EQ(*items.next(), 1);
   }

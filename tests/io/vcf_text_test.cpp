@@ -127,13 +127,13 @@ TEST(VcfText, ReaderAndWriterAtOnceWriteWhatOneThreadWrites) {
   {
     VariantReader reader(folder / "in.vcf", {}, 1);
     VariantWriter writer(reader, options_for(folder / "o.vcf"));
-    core::ReadAhead<VariantRecord> ahead(
+    core::PrepareAhead<VariantRecord, VariantRecord> ahead(
         [&]() -> std::optional<VariantRecord> {
           VariantRecord record;
           if (!reader.next(record)) return std::nullopt;
           return record;
         },
-        100);
+        [](VariantRecord record) { return record; }, 1, 100);
     float score = 0;
     while (std::optional<VariantRecord> record = ahead.next()) {
       record->set_info_floats("SCORE", {score += 0.5F});

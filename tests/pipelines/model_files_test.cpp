@@ -94,7 +94,7 @@ class Folders : public testing::Test {
     std::vector<std::int32_t> ids(40);
     for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>(5 + i * 7 % 60);
     const model::TokenBatch batch =
-        model::make_token_batch(model.kernels(), {&ids, 1}, model.config().block_size);
+        model::make_token_batch(model.kernels(), std::span(&ids, 1), model.config().block_size);
     const core::Tensor hidden = model.encode(batch);
     Floats all;
     const auto add = [&](const core::Tensor& values) {
