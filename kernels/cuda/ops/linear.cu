@@ -61,15 +61,15 @@ bool fuses_gelu(const Context& context, const std::optional<Gelu>& gelu) {
 template <class T>
 void linear_dx(const Context& context, const LinearGrad& a) {
   const Operand<T> w(context, a.w, a.out * a.in);
-  LinearProduct product = product_of<T>(context, LinearPart::dx, a.in, a.out);
-  LinearOperands operands{a.rows, w.data(), a.dy, a.dx_start, a.dx};
+  const LinearProduct product = product_of<T>(context, LinearPart::dx, a.in, a.out);
+  const LinearOperands operands{a.rows, w.data(), a.dy, a.dx_start, a.dx};
   if (fuses_gelu<T>(context, a.gelu_of_x)) {
-    product.undoes_gelu = true;
+    LinearProduct through_gelu = product;
+    through_gelu.undoes_gelu = true;
+    LinearOperands with_sum = operands;
     // The library only reads it here.
-    operands.sum = const_cast<void*>(a.before_gelu);
-    if (context.products.multiply(context.stream, product, operands)) return;
-    product.undoes_gelu = false;
-    operands.sum = nullptr;
+    with_sum.sum = const_cast<void*>(a.before_gelu);
+    if (context.products.multiply(context.stream, through_gelu, with_sum)) return;
   }
   if (!context.products.multiply(context.stream, product, operands)) {
     small_linear_dx<T>(context, a, w.data());

@@ -155,7 +155,7 @@ class CublasLt::Plan {
   /// A line for each algorithm that the library would take, and what speaks for it.
   std::string describe() const {
     std::string text;
-    for (const std::size_t workspace : {std::size_t{0}, kWorkspaceBytes}) {
+    for (const std::size_t workspace : workspaces()) {
       for (const cublasLtMatmulHeuristicResult_t& result : candidates(workspace)) {
         const auto number = [&](cublasLtMatmulAlgoConfigAttributes_t attribute) {
           return std::to_string(property(result.algo, attribute, std::int32_t{-1}));
@@ -178,6 +178,12 @@ class CublasLt::Plan {
 
  private:
   bool sums_over_rows() const { return product_.part == LinearPart::dw; }
+  /// To ask with, one after the other: for y and dx without one, which sums cannot be split in,
+  /// before others.
+  std::vector<std::size_t> workspaces() const {
+    if (sums_over_rows()) return {kWorkspaceBytes};
+    return {0, kWorkspaceBytes};
+  }
 
   void set_rows(std::int64_t rows) const {
     const LinearMatrices shapes = matrices(product_, rows);
@@ -242,10 +248,9 @@ class CublasLt::Plan {
            takes_all_rows(result.algo, workspace);
   }
 
-  /// The first, that is the fastest as the library estimates, that keeps what this class promises;
-  /// for y and dx one without a workspace, which it cannot split sums in, before others.
+  /// The first, that is the fastest as the library estimates, that keeps what this class promises.
   void choose() {
-    for (const std::size_t workspace : {sums_over_rows() ? kWorkspaceBytes : 0, kWorkspaceBytes}) {
+    for (const std::size_t workspace : workspaces()) {
       for (const cublasLtMatmulHeuristicResult_t& result : candidates(workspace)) {
         if (!keeps_promise(result, workspace)) continue;
         algorithm_ = result.algo;
