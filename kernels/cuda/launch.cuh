@@ -35,15 +35,22 @@ void allow_shared_memory(Kernel* kernel, int bytes) {
   }
 }
 
+/// The launch alone, of a kernel that may have its shared memory.
+template <class... Parameters, class... Arguments>
+void launch_allowed(void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
+                    const Arguments&... arguments) {
+  kernel<<<static_cast<unsigned>(shape.blocks), shape.threads,
+           static_cast<std::size_t>(shape.shared_bytes), stream>>>(arguments...);
+  check(cudaGetLastError(), "launch of a kernel");
+}
+
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
             const Arguments&... arguments) {
   if (shape.blocks == 0) return;
   if (shape.blocks > 0x7FFFFFFF) throw std::runtime_error("CUDA: too many thread blocks");
   allow_shared_memory(kernel, shape.shared_bytes);
-  kernel<<<static_cast<unsigned>(shape.blocks), shape.threads,
-           static_cast<std::size_t>(shape.shared_bytes), stream>>>(arguments...);
-  check(cudaGetLastError(), "launch of a kernel");
+  launch_allowed(kernel, shape, stream, arguments...);
 }
 
 /// The same for a kernel whose thread blocks share `shape.blocks` pieces of work: no more of them
@@ -51,6 +58,7 @@ void launch(void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_
 template <class... Parameters, class... Arguments>
 void launch_resident(void (*kernel)(Parameters...), LaunchShape shape, cudaStream_t stream,
                      const Arguments&... arguments) {
+  if (shape.blocks == 0) return;
   if (shape.blocks > 0x7FFFFFFF) throw std::runtime_error("CUDA: too many pieces of work");
   allow_shared_memory(kernel, shape.shared_bytes);
   int device = 0, multiprocessors = 0, fit = 0;
@@ -61,7 +69,7 @@ void launch_resident(void (*kernel)(Parameters...), LaunchShape shape, cudaStrea
                                                       static_cast<std::size_t>(shape.shared_bytes)),
         "thread blocks of a kernel that fit");
   shape.blocks = std::min(shape.blocks, std::int64_t{multiprocessors} * fit);
-  launch(kernel, shape, stream, arguments...);
+  launch_allowed(kernel, shape, stream, arguments...);
 }
 
 }  // namespace dnabird::kernels::cuda

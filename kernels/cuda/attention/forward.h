@@ -179,6 +179,25 @@ DNABIRD_DEVICE void finish_forward(Warp& warp, const AttentionView& a, const Hea
                     rows.out, factor);
 }
 
+/// The items [begin, end) of a unit through two stages of shared memory: take(i, stage) of one runs
+/// while load(i, stage) fetches the next. That of the first has been started.
+template <class Cta, class Load, class Take>
+DNABIRD_DEVICE void walk_items(Cta& cta, std::int32_t begin, std::int32_t end, const Load& load,
+                               const Take& take) {
+  for (std::int32_t i = begin; i < end; ++i) {
+    const int stage = (i - begin) & 1;
+    if (i + 1 < end) {
+      load(i + 1, stage ^ 1);
+      cta.template wait_for_copies<1>();
+    } else {
+      cta.template wait_for_copies<0>();
+    }
+    cta.barrier();
+    take(i, stage);
+    cta.barrier();
+  }
+}
+
 template <class Cta, int kHead>
 struct ForwardUnit {
   using Warp = typename Cta::Warp;
@@ -237,8 +256,11 @@ struct ForwardUnit {
                                 rows_of_qkv<kHead>(a, at.place, Part::query, unit.block, queries));
     });
     cta.commit_copies();
+    const auto load = [&](std::int32_t i, int stage) {
+      load_pair(cta, a, at.place, a.schedule.items[i].block, length, shared + stage * kStageBytes);
+    };
     if (unit.begin < end) {
-      load_pair(cta, a, at.place, a.schedule.items[unit.begin].block, length, shared);
+      load(unit.begin, 0);
       cta.template wait_for_copies<1>();
     } else {
       cta.template wait_for_copies<0>();
@@ -251,20 +273,12 @@ struct ForwardUnit {
     });
     cta.barrier();
 
-    for (std::int32_t i = unit.begin; i < end; ++i) {
-      const std::uint32_t stage = shared + ((i - unit.begin) & 1) * kStageBytes;
-      if (i + 1 < end) {
-        load_pair(cta, a, at.place, a.schedule.items[i + 1].block, length,
-                  shared + ((i + 1 - unit.begin) & 1) * kStageBytes);
-        cta.template wait_for_copies<1>();
-      } else {
-        cta.template wait_for_copies<0>();
-      }
-      cta.barrier();
+    walk_items(cta, unit.begin, end, load, [&](std::int32_t i, int stage) {
       const std::int32_t valid = valid_rows(length, a.schedule.items[i].block, kBlock);
-      cta.each_warp([&](Warp& warp) { take_pair(warp, states[warp], a, stage, i, valid); });
-      cta.barrier();
-    }
+      cta.each_warp([&](Warp& warp) {
+        take_pair(warp, states[warp], a, shared + stage * kStageBytes, i, valid);
+      });
+    });
     cta.each_warp([&](Warp& warp) {
       finish_forward<kHead>(warp, a, at.place, unit, length, states[warp].rows);
     });

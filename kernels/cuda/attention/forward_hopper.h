@@ -70,10 +70,7 @@ struct HopperForward {
       walk.begin(cta);
     }
     DNABIRD_DEVICE Load load_next(Cta& cta) {
-      if (walk.ended) return Load::none_left;
-      if (!(walk.next < 0 ? load_queries(cta) : load_pair(cta))) return Load::blocked;
-      walk.advance(cta);
-      return Load::started;
+      return walk.step(cta, [&] { return walk.next < 0 ? load_queries(cta) : load_pair(cta); });
     }
     DNABIRD_DEVICE bool load_queries(Cta& cta) const {
       const auto stages = layout.queries();
@@ -98,12 +95,6 @@ struct HopperForward {
                     box_of_qkv(a, walk.work.place, key ? Part::key : Part::value, walk.item.block));
       return true;
     }
-  };
-
-  /// A consumer's place: the unit, and how many pairs came before it.
-  struct Turn {
-    std::int32_t turn, pairs_before;
-    std::int32_t pairs, last_valid, first_item;  // as UnitWork
   };
 
   /// Returns log2 m of the pair.
@@ -213,12 +204,7 @@ struct HopperForward {
     Turn t{};
     for (;; ++t.turn) {
       layout.queries().wait(cta, t.turn);
-      {
-        const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
-        t.pairs = Cta::uniform(work.pairs);
-        t.last_valid = Cta::uniform(work.last_valid);
-        t.first_item = work.unit.begin;
-      }
+      t.template take<Cta>(cta.template read_shared<UnitWork>(layout.unit(t.turn)));
       if (t.pairs == UnitWork::kEnd) return;
       cta.each_warp([&](Warp& warp) { states[warp].rows.clear(); });
       if (t.pairs > 0) take_pairs(cta, a, layout, t, states);

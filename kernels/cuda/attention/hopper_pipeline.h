@@ -21,9 +21,6 @@
 
 namespace dnabird::kernels::cuda {
 
-/// What came of a producer's next load.
-enum class Load { started, blocked, none_left };
-
 /// kCount stages of kBytes and their barriers.
 template <int kBytes_, int kCount_>
 struct Stages {

@@ -11,6 +11,9 @@
 
 namespace dnabird::kernels::cuda {
 
+/// What came of a producer's next load.
+enum class Load { started, blocked, none_left };
+
 /// The units first, first + step, ... below `count` are one thread block's.
 struct UnitShare {
   std::uint32_t first, step, count;
@@ -55,6 +58,19 @@ struct alignas(16) UnitWork {
 };
 static_assert(sizeof(UnitWork) == 48, "three accesses of 16 bytes");
 
+/// A consumer's place: the unit, and how many pairs came before it.
+struct Turn {
+  std::int32_t turn, pairs_before;
+  std::int32_t pairs, last_valid, first_item;  // as UnitWork
+
+  template <class Cta>
+  DNABIRD_DEVICE void take(const UnitWork& work) {
+    pairs = Cta::uniform(work.pairs);
+    last_valid = Cta::uniform(work.last_valid);
+    first_item = work.unit.begin;
+  }
+};
+
 /// A producer's way through the units of its thread block: kOwn loads for the rows or columns of
 /// each (one if it has no pairs), then two for each pair. Lanes look up the next 32 units at once.
 template <class Cta, int kOwn = 1>
@@ -76,6 +92,16 @@ struct UnitWalk {
   DNABIRD_DEVICE std::int32_t use() const { return pairs_before + pair(); }
 
   DNABIRD_DEVICE void begin(Cta& cta) { next_unit(cta); }
+  /// load() starts the load at this place, or is false while its stage is still in use.
+  template <class LoadHere>
+  DNABIRD_DEVICE Load step(Cta& cta, const LoadHere& load) {
+    if (ended) return Load::none_left;
+    if (!load()) return Load::blocked;
+    advance(cta);
+    return Load::started;
+  }
+
+ private:
   DNABIRD_DEVICE void advance(Cta& cta) {
     ++next;
     if (work.pairs > 0 && next < 2 * work.pairs) {
@@ -92,8 +118,6 @@ struct UnitWalk {
     next = -kOwn;
     next_unit(cta);
   }
-
- private:
   DNABIRD_DEVICE void next_unit(Cta& cta) {
     do {
       if (ordinal % 32 == 0) {

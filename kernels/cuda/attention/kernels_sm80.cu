@@ -126,34 +126,15 @@ void launch_combine(AttentionPass pass, const AttentionView& a, cudaStream_t str
 
 void launch_attention_mma(AttentionPass pass, std::int64_t head_size, const AttentionView& a,
                           cudaStream_t stream) {
-  switch (head_size) {
-    case 32:
-      launch_units<32>(pass, a, stream);
-      break;
-    case 64:
-      launch_units<64>(pass, a, stream);
-      break;
-    case 128:
-      launch_units<128>(pass, a, stream);
-      break;
-    default:
-      throw std::invalid_argument("block attention with mma takes heads of 32, 64 and 128");
-  }
+  for_head_size(head_size, "block attention with mma",
+                [&](auto head) { launch_units<head.value>(pass, a, stream); });
   launch_attention_combine(pass, head_size, a, stream);
 }
 
 void launch_attention_combine(AttentionPass pass, std::int64_t head_size, const AttentionView& a,
                               cudaStream_t stream) {
-  switch (head_size) {
-    case 32:
-      return launch_combine<32>(pass, a, stream);
-    case 64:
-      return launch_combine<64>(pass, a, stream);
-    case 128:
-      return launch_combine<128>(pass, a, stream);
-    default:
-      throw std::invalid_argument("partial results of block attention: heads of 32, 64 and 128");
-  }
+  for_head_size(head_size, "partial results of block attention",
+                [&](auto head) { launch_combine<head.value>(pass, a, stream); });
 }
 
 }  // namespace dnabird::kernels::cuda

@@ -120,19 +120,8 @@ void launch_units(AttentionPass pass, const AttentionView& a, cudaStream_t strea
 
 void launch_attention_wgmma(AttentionPass pass, std::int64_t head_size, const AttentionView& a,
                             cudaStream_t stream) {
-  switch (head_size) {
-    case 32:
-      launch_units<32>(pass, a, stream);
-      break;
-    case 64:
-      launch_units<64>(pass, a, stream);
-      break;
-    case 128:
-      launch_units<128>(pass, a, stream);
-      break;
-    default:
-      throw std::invalid_argument("block attention with wgmma takes heads of 32, 64 and 128");
-  }
+  for_head_size(head_size, "block attention with wgmma",
+                [&](auto head) { launch_units<head.value>(pass, a, stream); });
   launch_attention_combine(pass, head_size, a, stream);
 }
 

@@ -151,18 +151,11 @@ struct KeyGradientUnit {
     const std::uint32_t shared = cta.shared_address();
     typename Cta::template PerWarp<State> states;
     begin(cta, a, at.place, unit, keys, states);
-    if (unit.begin < end) {
-      load_queries(cta, a, at.place, a.schedule.items[unit.begin].block, length, 0);
-    }
-    for (std::int32_t i = unit.begin; i < end; ++i) {
-      const int stage = (i - unit.begin) & 1;
-      if (i + 1 < end) {
-        load_queries(cta, a, at.place, a.schedule.items[i + 1].block, length, stage ^ 1);
-        cta.template wait_for_copies<1>();
-      } else {
-        cta.template wait_for_copies<0>();
-      }
-      cta.barrier();
+    const auto load = [&](std::int32_t i, int stage) {
+      load_queries(cta, a, at.place, a.schedule.items[i].block, length, stage);
+    };
+    if (unit.begin < end) load(unit.begin, 0);
+    walk_items(cta, unit.begin, end, load, [&](std::int32_t i, int stage) {
       cta.each_warp([&](Warp& warp) {
         DNABIRD_UNROLL_CHUNKS
         for (std::uint32_t first = 0; first < kBlock; first += kQueries) {
@@ -170,8 +163,7 @@ struct KeyGradientUnit {
                        shared + 2 * kStageBytes + stage * kStatisticsBytes, {i, first});
         }
       });
-      cta.barrier();
-    }
+    });
     cta.each_warp([&](Warp& warp) {
       // Reads again what the loop would otherwise hold registers for.
       finish_key_gradient<kHead>(warp, a, at.place, a.schedule.units[at.unit],

@@ -76,13 +76,11 @@ struct HopperKeyGradient {
       walk.begin(cta);
     }
     DNABIRD_DEVICE Load load_next(Cta& cta) {
-      if (walk.ended) return Load::none_left;
-      const bool done = walk.next < 0        ? load_columns(cta)
-                        : walk.next % 2 == 0 ? load_queries(cta)
-                                             : load_dout(cta);
-      if (!done) return Load::blocked;
-      walk.advance(cta);
-      return Load::started;
+      return walk.step(cta, [&] {
+        return walk.next < 0        ? load_columns(cta)
+               : walk.next % 2 == 0 ? load_queries(cta)
+                                    : load_dout(cta);
+      });
     }
     DNABIRD_DEVICE bool load_columns(Cta& cta) const {
       const UnitWork& work = walk.work;
@@ -131,12 +129,6 @@ struct HopperKeyGradient {
     std::int32_t turn, use, item;
     float log2_multiplicity;
   };
-  /// A consumer's place: the unit, and how many pairs came before it.
-  struct Turn {
-    std::int32_t turn, pairs_before;
-    std::int32_t pairs, last_valid, first_item;  // as UnitWork
-  };
-
   DNABIRD_DEVICE static void take_queries(Warp& warp, State& state, const AttentionView& a,
                                           const Layout& layout, const PairPlace& pair) {
     const std::uint32_t queries = layout.queries().at(pair.use);
@@ -226,12 +218,7 @@ struct HopperKeyGradient {
     Turn t{};
     for (;; ++t.turn) {
       layout.columns().wait(cta, t.turn);
-      {
-        const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
-        t.pairs = Cta::uniform(work.pairs);
-        t.last_valid = Cta::uniform(work.last_valid);
-        t.first_item = work.unit.begin;
-      }
+      t.template take<Cta>(cta.template read_shared<UnitWork>(layout.unit(t.turn)));
       if (t.pairs == UnitWork::kEnd) return;
       cta.each_warp([&](Warp& warp) { states[warp].sums.clear(); });
       for (std::int32_t pair = 0; pair < t.pairs; ++pair) {

@@ -6,10 +6,29 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
 
 #include "kernels/cuda/attention/view.h"
 
 namespace dnabird::kernels::cuda {
+
+/// Calls launch(std::integral_constant<int, head_size>) for the heads that kernels for tiles take;
+/// std::invalid_argument for others, which says `what` does not take them.
+template <class Launch>
+void for_head_size(std::int64_t head_size, const char* what, const Launch& launch) {
+  switch (head_size) {
+    case 32:
+      return launch(std::integral_constant<int, 32>());
+    case 64:
+      return launch(std::integral_constant<int, 64>());
+    case 128:
+      return launch(std::integral_constant<int, 128>());
+    default:
+      throw std::invalid_argument(std::string(what) + " takes heads of 32, 64 and 128");
+  }
+}
 
 /// bf16, blocks of 64, heads of 32, 64, 128 (std::invalid_argument otherwise), sm_80 on.
 void launch_attention_mma(AttentionPass pass, std::int64_t head_size, const AttentionView& view,

@@ -175,28 +175,20 @@ struct QueryGradientUnit {
     typename Cta::template PerWarp<State> states;
     begin(cta, a, at.place, unit, length, states);
     using Forward = ForwardUnit<Cta, kHead>;
-    if (unit.begin < end) {
-      Forward::load_pair(cta, a, at.place, a.schedule.items[unit.begin].block, length, shared);
-    }
-    for (std::int32_t i = unit.begin; i < end; ++i) {
-      const std::uint32_t stage = shared + ((i - unit.begin) & 1) * kStageBytes;
-      if (i + 1 < end) {
-        Forward::load_pair(cta, a, at.place, a.schedule.items[i + 1].block, length,
-                           shared + ((i + 1 - unit.begin) & 1) * kStageBytes);
-        cta.template wait_for_copies<1>();
-      } else {
-        cta.template wait_for_copies<0>();
-      }
-      cta.barrier();
+    const auto load = [&](std::int32_t i, int stage) {
+      Forward::load_pair(cta, a, at.place, a.schedule.items[i].block, length,
+                         shared + stage * kStageBytes);
+    };
+    if (unit.begin < end) load(unit.begin, 0);
+    walk_items(cta, unit.begin, end, load, [&](std::int32_t i, int stage) {
       const Pair pair{i, valid_rows(length, a.schedule.items[i].block, kBlock)};
       cta.each_warp([&](Warp& warp) {
         DNABIRD_UNROLL
         for (std::uint32_t first = 0; first < kBlock; first += kKeys) {
-          take_keys(warp, states[warp], a, stage, first, pair);
+          take_keys(warp, states[warp], a, shared + stage * kStageBytes, first, pair);
         }
       });
-      cta.barrier();
-    }
+    });
     cta.each_warp([&](Warp& warp) {
       finish_query_gradient<kHead>(warp, a, at.place, unit, length, states[warp].dq);
     });

@@ -78,13 +78,9 @@ struct HopperQueryGradient {
       walk.begin(cta);
     }
     DNABIRD_DEVICE Load load_next(Cta& cta) {
-      if (walk.ended) return Load::none_left;
-      const bool done = walk.next == -2   ? load_rows(cta)
-                        : walk.next == -1 ? load_out(cta)
-                                          : load_pair(cta);
-      if (!done) return Load::blocked;
-      walk.advance(cta);
-      return Load::started;
+      return walk.step(cta, [&] {
+        return walk.next == -2 ? load_rows(cta) : walk.next == -1 ? load_out(cta) : load_pair(cta);
+      });
     }
     DNABIRD_DEVICE bool load_rows(Cta& cta) const {
       const UnitWork& work = walk.work;
@@ -136,14 +132,12 @@ struct HopperQueryGradient {
     }
   };
 
-  /// A consumer's place: the unit, and what came before it.
-  struct Turn {
-    std::int32_t turn, pairs_before, values_before;  // the last with out
-    std::int32_t pairs, last_valid, first_item;      // as UnitWork
+  struct RowTurn : Turn {
+    std::int32_t values_before;  // uses of the stages of V before the unit, out among them
   };
 
   DNABIRD_DEVICE static void begin(Cta& cta, const AttentionView& a, const Layout& layout,
-                                   const Turn& t, const UnitWork& work, States& states) {
+                                   const RowTurn& t, const UnitWork& work, States& states) {
     layout.values().wait(cta, t.values_before);
     cta.each_warp([&](Warp& warp) {
       State& state = states[warp];
@@ -177,7 +171,7 @@ struct HopperQueryGradient {
   }
 
   DNABIRD_DEVICE static void take_pair(Cta& cta, const AttentionView& a, const Layout& layout,
-                                       const Turn& t, std::int32_t pair, States& states) {
+                                       const RowTurn& t, std::int32_t pair, States& states) {
     const std::int32_t valid = pair == t.pairs - 1 ? t.last_valid : kBlock;
     const std::int32_t use = t.pairs_before + pair, value_use = t.values_before + 1 + pair;
     layout.keys().wait(cta, use);
@@ -236,15 +230,13 @@ struct HopperQueryGradient {
     if (cta.run_producer(producer)) return;
 
     States states;
-    Turn t{};
+    RowTurn t{};
     for (;; ++t.turn) {
       layout.rows().wait(cta, t.turn);
       cta.each_warp([&](Warp& warp) { set_zero(states[warp].dq); });
       {
         const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
-        t.pairs = Cta::uniform(work.pairs);
-        t.last_valid = Cta::uniform(work.last_valid);
-        t.first_item = work.unit.begin;
+        t.template take<Cta>(work);
         if (t.pairs == UnitWork::kEnd) return;
         if (t.pairs > 0) begin(cta, a, layout, t, work, states);
       }
