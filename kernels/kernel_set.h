@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace dnabird::kernels {
 
@@ -306,9 +307,10 @@ std::unique_ptr<KernelSet> make_kernel_set(const std::string& device, DType dtyp
 /// Whether the device multiplies bf16 with instructions of its own, faster than f32.
 bool has_bf16(const std::string& device);
 
-/// "cuda" where this build has its kernels and the machine a device for them, else "cpu". `why_not`
-/// says what kept a build with CUDA kernels from using them; empty otherwise.
-std::string fastest_device(std::string* why_not);
+/// The GPUs that this build has kernels for and the machine can use now, "cuda:0" and so on. Where
+/// there is none, `why_not` says what kept a build with CUDA kernels from using them; else it is
+/// empty.
+std::vector<std::string> usable_gpus(std::string* why_not);
 
 /// Devices that this build can name, and whether each is usable now, one line each.
 std::string describe_devices();

@@ -2,6 +2,8 @@
 #include <charconv>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "kernels/cpu/cpu_kernel_set.h"
 #include "kernels/kernel_set.h"
@@ -50,6 +52,22 @@ std::unique_ptr<KernelSet> make_cuda(DType dtype, int index) {
   return cuda::make_cuda_kernel_set(dtype, index);
 }
 
+std::vector<std::string> usable_cuda_devices(std::string* why_not) {
+  std::vector<std::string> names;
+  std::string too_old;
+  const int count = cuda::device_count(why_not);
+  for (int i = 0; i < count; ++i) {
+    const cuda::DeviceFacts facts = cuda::device_facts(i);
+    if (facts.capability >= cuda::kOldestCapability) {
+      names.push_back("cuda:" + std::to_string(i));
+    } else if (too_old.empty()) {
+      too_old = describe(facts) + " is older than sm_80";
+    }
+  }
+  if (count > 0 && names.empty()) *why_not = too_old;
+  return names;
+}
+
 std::string describe_cuda() {
   std::string why_not;
   const int count = cuda::device_count(&why_not);
@@ -69,6 +87,8 @@ std::unique_ptr<KernelSet> make_cuda(DType, int) {
   throw std::invalid_argument("this build has no CUDA kernels; run with --device cpu");
 }
 
+std::vector<std::string> usable_cuda_devices(std::string*) { return {}; }
+
 std::string describe_cuda() { return "cuda: not in this build\n"; }
 #endif
 
@@ -85,16 +105,9 @@ bool has_bf16(const std::string& device) {
   return device == "cpu" ? cpu::has_bf16() : cuda_index(device).has_value();
 }
 
-std::string fastest_device(std::string* why_not) {
+std::vector<std::string> usable_gpus(std::string* why_not) {
   why_not->clear();
-#if defined(DNABIRD_HAS_CUDA)
-  if (cuda::device_count(why_not) > 0) {
-    const cuda::DeviceFacts facts = cuda::device_facts(0);
-    if (facts.capability >= cuda::kOldestCapability) return "cuda";
-    *why_not = describe(facts) + " is older than sm_80";
-  }
-#endif
-  return "cpu";
+  return usable_cuda_devices(why_not);
 }
 
 std::string describe_devices() {
