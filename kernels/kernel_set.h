@@ -13,8 +13,11 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <new>
 #include <optional>
@@ -160,6 +163,19 @@ struct BlockAttentionGrad {
   void* dqkv;                   // (B,T,3,H,D), rows beyond the length are 0
 };
 
+/// d(total)/d(one loss): factor, times a number in the memory of the kernel set if there is one.
+struct LossScale {
+  // NOLINTNEXTLINE(google-explicit-constructor): a number is a scale
+  LossScale(double its_factor, const double* its_times = nullptr)
+      : factor(its_factor), times(its_times) {}
+
+  /// Where that memory is the host's.
+  double value() const { return times != nullptr ? factor * *times : factor; }
+
+  double factor;
+  const double* times;  // (1) or null
+};
+
 /// losses[r] = -weight[label] * log softmax(logits[r])[label]; 0 where label < 0 (ignored).
 struct CrossEntropyArgs {
   std::int64_t rows, classes;
@@ -171,7 +187,7 @@ struct CrossEntropyArgs {
 };
 struct CrossEntropyGrad {
   std::int64_t rows, classes;
-  double scale;                // d(total)/d(losses[r]), e.g. 1 / sum of weights
+  LossScale scale;             // d(total)/d(losses[r]), e.g. 1 / sum of weights
   const void* logits;          // (rows,K)
   const std::int32_t* labels;  // (rows)
   const void* class_weights;   // (K) or null
@@ -191,24 +207,46 @@ struct ElementLossArgs {
 };
 struct ElementLossGrad {
   std::int64_t rows, targets;
-  double scale;             // d(total)/d(losses[r,k])
+  LossScale scale;          // d(total)/d(losses[r,k])
   const void* predictions;  // (rows,K)
   const void* truth;        // (rows,K)
   const void* weights;      // (K) or null
   void* dpredictions;       // (rows,K)
 };
 
-/// Decoupled weight decay (Loshchilov & Hutter 2019): m, v updated from g*gradient_scale,
-/// w -= lr * (m_hat / (sqrt(v_hat) + epsilon) + decay * w).
+/// Decoupled weight decay (Loshchilov & Hutter 2019) of a gradient clipped to a norm: with
+/// g = gradient * min(1, clip / sqrt(gradient_squares)), m and v are updated from g, and
+/// w -= lr * (m_hat / (sqrt(v_hat) + epsilon) + decay * w). Nothing changes if gradient_squares is
+/// not finite.
 struct AdamWArgs {
   std::int64_t n;
   std::int64_t step;  // 1 for the first update (bias correction)
   double learning_rate, beta1, beta2, epsilon, weight_decay;
-  double gradient_scale;  // clipping
-  const void* gradient;   // (n)
-  void* value;            // (n), updated in place
-  void* first_moment;     // (n)
-  void* second_moment;    // (n)
+  double clip;                     // most norm of the gradient; 0: any
+  const double* gradient_squares;  // (1), in the memory of the kernel set: sum_of_squares
+  const void* gradient;            // (n)
+  void* value;                     // (n), updated in place
+  void* first_moment;              // (n)
+  void* second_moment;             // (n)
+  /// (spans), rising: elements before the first end decay, those from there to the next do not,
+  /// and so on in turns. Without spans all decay.
+  const std::int32_t* span_ends = nullptr;
+  std::int64_t spans = 0;
+};
+
+/// What AdamW multiplies a gradient by. Not a number if the gradient is not finite.
+inline double clip_scale(double clip, double gradient_squares) {
+  const double norm = std::sqrt(gradient_squares);
+  if (!std::isfinite(norm)) return std::numeric_limits<double>::quiet_NaN();
+  return clip > 0 && norm > clip ? clip / norm : 1;
+}
+
+/// Calls of a kernel set that were captured, to be run again.
+class CapturedWork {
+ public:
+  virtual ~CapturedWork() = default;
+  /// The same calls with the same arguments, behind what the kernel set was given before.
+  virtual void run() = 0;
 };
 
 /// A device's memory is full; what() says how much was asked for and how much there is.
@@ -253,6 +291,15 @@ class KernelSet {
   virtual void zero(void* memory, std::size_t bytes) = 0;
   virtual void synchronize() = 0;
 
+  /// Whether capture() can give the device many calls at once.
+  virtual bool captures() const { return false; }
+  /// The calls that `work` makes, not run yet; null if they cannot be captured. `work` has been run
+  /// before with the same sizes, and does not wait (copy_out, synchronize). What it copies in is
+  /// copied in at every run; memory that it allocates and releases belongs to what is captured, and
+  /// holds nothing between runs; the rest must outlive it. `work` is called once, or not at all;
+  /// what it throws is thrown.
+  virtual std::unique_ptr<CapturedWork> capture(const std::function<void()>& work);
+
   virtual void embedding_forward(const EmbeddingArgs&) = 0;
   virtual void embedding_backward(const EmbeddingGrad&) = 0;
   virtual void layer_norm_forward(const LayerNormArgs&) = 0;
@@ -293,10 +340,10 @@ class KernelSet {
   virtual void squared_error_backward(const ElementLossGrad&) = 0;
 
   virtual void adamw(const AdamWArgs&) = 0;
-  /// Sum of x, accumulated in double in a fixed order.
-  virtual double sum(std::int64_t n, const void* x) = 0;
+  /// total (1) = sum of x (n) of parameter_dtype(), accumulated in double in a fixed order.
+  virtual void sum(std::int64_t n, const void* x, double* total) = 0;
   /// Sum of squares of x, the same way; not finite if any element is not.
-  virtual double sum_of_squares(std::int64_t n, const void* x) = 0;
+  virtual void sum_of_squares(std::int64_t n, const void* x, double* total) = 0;
 };
 
 /// The kernels of a device. `device` is "cpu" (f32, or bf16 where has_bf16), "reference" (plain

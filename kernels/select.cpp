@@ -34,6 +34,8 @@ KernelSet& KernelSet::in(DType dtype) {
   throw std::invalid_argument("bug: " + name() + " has no kernels for elements of this type");
 }
 
+std::unique_ptr<CapturedWork> KernelSet::capture(const std::function<void()>&) { return nullptr; }
+
 namespace {
 
 /// N of "cuda:N", 0 for "cuda"; nothing for other devices.

@@ -261,15 +261,13 @@ int run_finetune(const std::vector<std::string>& arguments) {
   check_steps(training);
 
   train::HeadOptions how;
-  how.batch_size = training.batch_size();
-  how.accumulate = training.accumulate;
+  how.step = training.step_options();
   how.weights = class_weights(options, sets.train);
   how.both_strands = options.both_strands;
   how.masked_lm_weight = options.masked_lm_weight;
   how.masked_rows = options.masked_rows;
   how.calibrate = options.calibrate;
   how.masking = training.masking;
-  how.seed = common.seed;
   model::Model model(*kernels, config_with_head(options, sets.train, base.config));
   set_weights(base, common.seed, model);
   const bool has_head = keep_or_draw_head(base, common.seed, model);

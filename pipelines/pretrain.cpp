@@ -164,9 +164,8 @@ int run_pretrain(const std::vector<std::string>& arguments) {
 
   model::Model model(*kernels, config);
   set_weights(base, common.seed, model);
-  train::MaskedLmTask task(
-      model, tokenizer, sampler, dev_set ? &*dev_set : nullptr,
-      {training.batch_size(), training.accumulate, training.masking, common.seed});
+  train::MaskedLmTask task(model, tokenizer, sampler, dev_set ? &*dev_set : nullptr,
+                           {training.step_options(), training.masking});
   run.train(model, task, base.tokenizer_files);
   return 0;
 }

@@ -15,6 +15,7 @@
 #include "pipelines/cli.h"
 #include "seq/masking.h"
 #include "seq/tokenizer.h"
+#include "train/loss_task.h"
 #include "train/trainer.h"
 
 namespace dnabird::pipelines {
@@ -34,6 +35,7 @@ struct TrainingOptions {
   bool resume = false;
 
   std::int64_t batch_size() const { return common.batch_size == 0 ? 32 : common.batch_size; }
+  train::StepOptions step_options() const { return {batch_size(), accumulate, common.seed}; }
 };
 
 /// Declares --model and --architecture, then all the others.

@@ -104,7 +104,7 @@ class Peer {
   }
 
  private:
-  void write_logits(const std::string& path) const {
+  void write_logits(const std::string& path) {
     const std::vector<std::int32_t> rows = ints_of(input_, "rows");
     const core::Tensor logits = run_.logits(rows);
     io::TensorFile file;

@@ -132,15 +132,17 @@ Operation element_loss(const std::string& name, ForwardLoss forward, BackwardLos
 }
 
 Operation adamw(std::int64_t n) {
-  return {
-      .name = "AdamW",
-      .shape = std::to_string(n),
-      .traffic = {7.0 * n},
-      .in_f32 = true,
-      .floats = {{n, Use::input, 1}, {n, Use::output, 1}, {n, Use::output}, {n, Use::output}},
-      .run = [=](const Buffers& b) {
-        b.kernels.adamw({n, 3, 1e-3, 0.9, 0.999, 1e-8, 0.01, 0.7, b.f[0], b.f[1], b.f[2], b.f[3]});
-      }};
+  return {.name = "AdamW",
+          .shape = std::to_string(n),
+          .traffic = {7.0 * n},
+          .in_f32 = true,
+          .floats = {{n, Use::input, 1}, {n, Use::output, 1}, {n, Use::output}, {n, Use::output}},
+          .ints = {{0, 0}},  // 0.0: the norm of the gradient
+          .run = [=](const Buffers& b) {
+            const auto* squares = reinterpret_cast<const double*>(b.i[0]);
+            b.kernels.adamw(
+                {n, 3, 1e-3, 0.9, 0.999, 1e-8, 0.01, 1.0, squares, b.f[0], b.f[1], b.f[2], b.f[3]});
+          }};
 }
 
 }  // namespace

@@ -161,9 +161,11 @@ class CpuKernelSet final : public KernelSet {
     device_->weights.changed(a.value, static_cast<std::size_t>(a.n) * sizeof(float));
     cpu::adamw(context_, a);
   }
-  double sum(std::int64_t n, const void* x) override { return cpu::sum(context_, n, x); }
-  double sum_of_squares(std::int64_t n, const void* x) override {
-    return cpu::sum_of_squares(context_, n, x);
+  void sum(std::int64_t n, const void* x, double* total) override {
+    cpu::sum(context_, n, x, total);
+  }
+  void sum_of_squares(std::int64_t n, const void* x, double* total) override {
+    cpu::sum_of_squares(context_, n, x, total);
   }
 
  private:

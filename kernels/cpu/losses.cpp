@@ -48,6 +48,7 @@ void cross_entropy_forward(const Context& context, const CrossEntropyArgs& a) {
 }
 
 void cross_entropy_backward(const Context& context, const CrossEntropyGrad& a) {
+  const double total_scale = a.scale.value();
   for_each_piece(context, a.rows, rows_of_piece(a.classes),
                  [&](std::int64_t begin, std::int64_t end) {
                    for (std::int64_t r = begin; r < end; ++r) {
@@ -58,7 +59,7 @@ void cross_entropy_backward(const Context& context, const CrossEntropyGrad& a) {
                        continue;
                      }
                      const double weight = a.class_weights ? floats(a.class_weights)[label] : 1.0;
-                     const float scale = static_cast<float>(a.scale * weight);
+                     const float scale = static_cast<float>(total_scale * weight);
                      context.tier.scaled_exponential(a.classes, floats(a.logits) + r * a.classes,
                                                      floats(a.log_sum_exp)[r], scale, dx);
                      dx[label] -= scale;
@@ -73,7 +74,7 @@ void binary_cross_entropy_forward(const Context& context, const ElementLossArgs&
 }
 
 void binary_cross_entropy_backward(const Context& context, const ElementLossGrad& a) {
-  const float scale = static_cast<float>(a.scale);
+  const float scale = static_cast<float>(a.scale.value());
   for_each_element(context, a, floats(a.dpredictions), [scale](float x, float y, float weight) {
     return scale * ((1.0f - y) * sigmoid(x) - weight * y * sigmoid(-x));
   });
@@ -85,7 +86,7 @@ void squared_error_forward(const Context& context, const ElementLossArgs& a) {
 }
 
 void squared_error_backward(const Context& context, const ElementLossGrad& a) {
-  const float scale = static_cast<float>(a.scale);
+  const float scale = static_cast<float>(a.scale.value());
   for_each_element(context, a, floats(a.dpredictions), [scale](float x, float y, float weight) {
     return scale * weight * 2.0f * (x - y);
   });

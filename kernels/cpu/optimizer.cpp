@@ -1,5 +1,6 @@
 #include "kernels/cpu/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -32,33 +33,41 @@ double ordered_sum(const Context& context, std::int64_t n, const float* x, const
 
 void adamw(const Context& context, const AdamWArgs& a) {
   const double step = static_cast<double>(a.step);
+  const double scale = clip_scale(a.clip, *a.gradient_squares);
+  if (std::isnan(scale)) return;
+  const float decay = static_cast<float>(a.learning_rate * a.weight_decay);
   AdamWRange all{};
-  all.decay = static_cast<float>(a.learning_rate * a.weight_decay);
   all.step_size = static_cast<float>(a.learning_rate / (1 - std::pow(a.beta1, step)));
   all.epsilon = static_cast<float>(a.epsilon);
-  all.gradient_scale = static_cast<float>(a.gradient_scale);
+  all.gradient_scale = static_cast<float>(scale);
   all.beta1 = static_cast<float>(a.beta1);
   all.beta2 = static_cast<float>(a.beta2);
   all.rest1 = static_cast<float>(1 - a.beta1);
   all.rest2 = static_cast<float>(1 - a.beta2);
   all.second_correction = static_cast<float>(1 / std::sqrt(1 - std::pow(a.beta2, step)));
   for_each_piece(context, a.n, kPiece, [&](std::int64_t begin, std::int64_t end) {
-    AdamWRange range = all;
-    range.n = end - begin;
-    range.gradient = floats(a.gradient) + begin;
-    range.value = floats(a.value) + begin;
-    range.first_moment = floats(a.first_moment) + begin;
-    range.second_moment = floats(a.second_moment) + begin;
-    context.tier.adamw(range);
+    const std::int32_t* const ends = a.span_ends + a.spans;
+    const std::int32_t* span = std::upper_bound(a.span_ends, ends, begin);
+    for (std::int64_t at = begin, next = end; at < end; at = next, ++span) {
+      next = span == ends ? end : std::min<std::int64_t>(*span, end);
+      AdamWRange range = all;
+      range.n = next - at;
+      range.decay = (span - a.span_ends) % 2 == 0 ? decay : 0;
+      range.gradient = floats(a.gradient) + at;
+      range.value = floats(a.value) + at;
+      range.first_moment = floats(a.first_moment) + at;
+      range.second_moment = floats(a.second_moment) + at;
+      context.tier.adamw(range);
+    }
   });
 }
 
-double sum(const Context& context, std::int64_t n, const void* x) {
-  return ordered_sum(context, n, floats(x), [](double v) { return v; });
+void sum(const Context& context, std::int64_t n, const void* x, double* total) {
+  *total = ordered_sum(context, n, floats(x), [](double v) { return v; });
 }
 
-double sum_of_squares(const Context& context, std::int64_t n, const void* x) {
-  return ordered_sum(context, n, floats(x), [](double v) { return v * v; });
+void sum_of_squares(const Context& context, std::int64_t n, const void* x, double* total) {
+  *total = ordered_sum(context, n, floats(x), [](double v) { return v * v; });
 }
 
 }  // namespace dnabird::kernels::cpu

@@ -9,7 +9,7 @@ namespace dnabird::kernels::cpu {
 void adamw(const Context& context, const AdamWArgs& args);
 
 /// Sum of x (n), or of its squares, in double
-double sum(const Context& context, std::int64_t n, const void* x);
-double sum_of_squares(const Context& context, std::int64_t n, const void* x);
+void sum(const Context& context, std::int64_t n, const void* x, double* total);
+void sum_of_squares(const Context& context, std::int64_t n, const void* x, double* total);
 
 }  // namespace dnabird::kernels::cpu

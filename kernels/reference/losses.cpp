@@ -57,7 +57,7 @@ void cross_entropy_backward(const CrossEntropyGrad& a) {
       std::fill_n(dx, a.classes, T(0));
       continue;
     }
-    T scale = static_cast<T>(a.scale);
+    T scale = static_cast<T>(a.scale.value());
     if (a.class_weights) scale *= as<T>(a.class_weights)[label];
     for (std::int64_t k = 0; k < a.classes; ++k) {
       dx[k] = scale * (std::exp(x[k] - as<T>(a.log_sum_exp)[r]) - (k == label ? T(1) : T(0)));
@@ -74,7 +74,7 @@ void binary_cross_entropy_forward(const ElementLossArgs& a) {
 
 template <class T>
 void binary_cross_entropy_backward(const ElementLossGrad& a) {
-  const T scale = static_cast<T>(a.scale);
+  const T scale = static_cast<T>(a.scale.value());
   for_each_element(a, as<T>(a.dpredictions), [scale](T x, T y, T weight) {
     return scale * ((T(1) - y) * sigmoid(x) - weight * y * sigmoid(-x));
   });
@@ -88,7 +88,7 @@ void squared_error_forward(const ElementLossArgs& a) {
 
 template <class T>
 void squared_error_backward(const ElementLossGrad& a) {
-  const T scale = static_cast<T>(a.scale);
+  const T scale = static_cast<T>(a.scale.value());
   for_each_element(a, as<T>(a.dpredictions),
                    [scale](T x, T y, T weight) { return scale * weight * T(2) * (x - y); });
 }

@@ -116,9 +116,11 @@ class ReferenceKernelSet final : public KernelSet {
     reference::squared_error_backward<T>(a);
   }
   void adamw(const AdamWArgs& a) override { reference::adamw<T>(a); }
-  double sum(std::int64_t n, const void* x) override { return reference::sum<T>(n, x); }
-  double sum_of_squares(std::int64_t n, const void* x) override {
-    return reference::sum_of_squares<T>(n, x);
+  void sum(std::int64_t n, const void* x, double* total) override {
+    reference::sum<T>(n, x, total);
+  }
+  void sum_of_squares(std::int64_t n, const void* x, double* total) override {
+    reference::sum_of_squares<T>(n, x, total);
   }
 
  private:

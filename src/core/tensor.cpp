@@ -207,6 +207,7 @@ void Tensor::copy_from(const Tensor& other) {
 
 void Tensor::set(std::span<const float> values) { copy_values_in(*this, values); }
 void Tensor::set(std::span<const double> values) { copy_values_in(*this, values); }
+void Tensor::set(std::span<const std::int32_t> values) { copy_values_in(*this, values); }
 
 std::vector<float> Tensor::to_floats() const { return to_host<float>(*this); }
 std::vector<double> Tensor::to_doubles() const { return to_host<double>(*this); }

@@ -56,6 +56,7 @@ class Tensor {
   void copy_from(const Tensor& other);  // same size and dtype
   void set(std::span<const float> values);
   void set(std::span<const double> values);
+  void set(std::span<const std::int32_t> values);
 
   /// Waits, then copies out; floating-point values convert to the asked type.
   std::vector<float> to_floats() const;
@@ -73,5 +74,16 @@ class Tensor {
   DType dtype_ = DType::f32;
   Shape shape_;
 };
+
+/// `tensor` holds `values` as `shape`: set in place where it is of that shape, else made anew
+/// (Tensor::from_host). So work that was captured with it reads them.
+template <class Number>
+void set_or_make(KernelSet& kernels, Shape shape, std::span<const Number> values, Tensor& tensor) {
+  if (tensor.shape() == shape && !tensor.is_empty()) {
+    tensor.set(values);
+  } else {
+    tensor = Tensor::from_host(kernels, std::move(shape), values);
+  }
+}
 
 }  // namespace dnabird::core

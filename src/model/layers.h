@@ -40,15 +40,9 @@ struct EmbeddingCache {
   ops::LayerNormSaved norm;
 };
 
-/// Which rows (M) a layer computes behind its attention; all if empty.
-struct SomeRows {
-  core::Tensor index;  // (M) i32, of x seen as (B*T,C), each once
-  core::Tensor place;  // (B*T) i32: where in `index` a row stands, M where it does not
-};
-
 /// (B,T) is (M) behind the attention of a layer for some rows.
 struct LayerCache {
-  SomeRows rows;
+  SomeRows rows;               // that it computes behind its attention; all if empty
   core::Tensor input;          // (B,T,C)
   core::Tensor qkv;            // (B,T,3,H,D)
   core::Tensor context;        // (B,T,H,D), of all rows

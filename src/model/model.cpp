@@ -30,18 +30,6 @@ std::int64_t blocks_of(const TokenBatch& batch, const ModelConfig& config) {
   return (batch.tokens + config.block_size - 1) / config.block_size;
 }
 
-SomeRows some_rows(core::KernelSet& kernels, std::vector<std::int32_t> index, std::int64_t all) {
-  std::sort(index.begin(), index.end());
-  index.erase(std::unique(index.begin(), index.end()), index.end());
-  core::require(!index.empty() && index.front() >= 0 && index.back() < all,
-                "encode_for_loss: no rows, or rows that are not in the batch");
-  const auto n = static_cast<std::int32_t>(index.size());
-  std::vector<std::int32_t> place(all, n);
-  for (std::int32_t m = 0; m < n; ++m) place[index[m]] = m;
-  return {Tensor::from_host(kernels, {n}, std::span<const std::int32_t>(index)),
-          Tensor::from_host(kernels, {all}, std::span<const std::int32_t>(place))};
-}
-
 std::optional<StepNoise> copy_of(const StepNoise* noise) {
   return noise == nullptr ? std::nullopt : std::optional<StepNoise>(*noise);
 }
@@ -61,6 +49,31 @@ BlockPattern pattern_of_layer(const ModelConfig& config, std::int64_t blocks, st
   return slots_pattern(hf_train_blocks({config.heads, blocks, config.block_size,
                                         config.random_blocks, config.positions, layer}),
                        config.block_size);
+}
+
+void set_some_rows(core::KernelSet& kernels, std::vector<std::int32_t> rows, std::int64_t all,
+                   std::int64_t least, SomeRows& some) {
+  std::vector<bool> is_in(all);
+  std::int64_t n = 0;
+  for (const std::int32_t row : rows) {
+    core::require(row >= 0 && row < all, "a row that is not in the batch");
+    if (!is_in[row]) ++n;
+    is_in[row] = true;
+  }
+  core::require(n > 0, "no rows of a batch");
+  for (std::int64_t row = 0; row < all && n < least; ++row) {
+    if (!is_in[row]) ++n;
+    is_in[row] = true;
+  }
+  std::vector<std::int32_t> place(all, static_cast<std::int32_t>(n));
+  rows.clear();
+  for (std::int64_t row = 0; row < all; ++row) {
+    if (!is_in[row]) continue;
+    place[row] = static_cast<std::int32_t>(rows.size());
+    rows.push_back(static_cast<std::int32_t>(row));
+  }
+  core::set_or_make(kernels, {n}, std::span<const std::int32_t>(rows), some.index);
+  core::set_or_make(kernels, {all}, std::span<const std::int32_t>(place), some.place);
 }
 
 ForwardCache::ForwardCache() = default;
@@ -173,9 +186,10 @@ Tensor Model::encode(const TokenBatch& batch, ForwardCache* cache, const StepNoi
                                hidden, kept ? &kept->layers[last] : nullptr);  // (B,T,C)
 }
 
-Tensor Model::encode_for_loss(const TokenBatch& batch, std::vector<std::int32_t> rows,
-                              ForwardCache& cache, const StepNoise* noise) const {
+Tensor Model::encode_for_loss(const TokenBatch& batch, const SomeRows& rows, ForwardCache& cache,
+                              const StepNoise* noise) const {
   check_batch(batch);
+  core::require(rows.place.size() == batch.batch * batch.tokens, "rows of another batch");
   const LayerContext context{config_, parameters_, noise};
   const LayerPatterns layer_patterns = patterns(blocks_of(batch, config_));
   cache.encoder_ = std::make_unique<EncoderCache>();
@@ -183,7 +197,7 @@ Tensor Model::encode_for_loss(const TokenBatch& batch, std::vector<std::int32_t>
   const Tensor hidden = encode_to_last(context, batch, layer_patterns, &kept);  // (B,T,C)
   const std::int64_t last = config_.layers - 1;
   LayerCache& layer = kept.layers[last];
-  layer.rows = some_rows(kernels_, std::move(rows), batch.batch * batch.tokens);
+  layer.rows = rows;
   const Tensor some =
       encoder_layer_rows(context, last, {batch.lengths, pattern_of(layer_patterns, last)}, hidden,
                          layer.rows.index, &layer);                         // (M,C)

@@ -26,6 +26,22 @@ struct StepNoise {
   std::uint64_t step = 0;
 };
 
+inline void set_step_noise(core::KernelSet&, std::uint64_t seed, std::uint64_t step,
+                           StepNoise& noise) {
+  noise = {seed, step};
+}
+
+/// Some rows of hidden states (B,T,C) seen as (B*T,C), and the way back.
+struct SomeRows {
+  core::Tensor index;  // (M) i32, rising, each row once
+  core::Tensor place;  // (B*T) i32: where in `index` a row stands, M where it does not
+};
+/// Of `rows`, in any order, repeated or not, which lie in [0, all); rows from the front are added
+/// until there are `least` of them, or all. Into the tensors of `some` where they are of that size.
+/// Throws std::logic_error if there are none or others.
+void set_some_rows(core::KernelSet& kernels, std::vector<std::int32_t> rows, std::int64_t all,
+                   std::int64_t least, SomeRows& some);
+
 /// What the attention of a layer reads of inputs of N blocks: dense if the configuration says so,
 /// or in the modes of transformers for up to 5 + 2r blocks, where that library leaves block-sparse
 /// attention.
@@ -72,15 +88,18 @@ class Model {
   /// The patterns of every layer for inputs of N blocks, in place of the config's own.
   void set_pattern(std::int64_t blocks, const std::vector<BlockPattern>& layers);
 
-  /// Last hidden states (B,T,C). Throws DataError if T exceeds the position table. Rows behind a
+  /// Throws DataError if T exceeds the position table or an id the vocabulary.
+  void check_batch(const TokenBatch& batch) const;
+
+  /// Last hidden states (B,T,C). Throws as check_batch. Rows behind a
   /// sequence's end hold finite values without meaning.
   core::Tensor encode(const TokenBatch& batch, ForwardCache* cache = nullptr,
                       const StepNoise* noise = nullptr) const;
-  /// encode() for a loss that reads `rows` alone, rows of the result seen as (B*T,C), at least one:
+  /// encode() for a loss that reads `rows` alone:
   /// behind its attention the last layer computes no others, and they are 0. What dhidden holds
   /// outside them, encode_backward does not read.
-  core::Tensor encode_for_loss(const TokenBatch& batch, std::vector<std::int32_t> rows,
-                               ForwardCache& cache, const StepNoise* noise) const;
+  core::Tensor encode_for_loss(const TokenBatch& batch, const SomeRows& rows, ForwardCache& cache,
+                               const StepNoise* noise) const;
   /// Rows (M) i32 of encode()'s result seen as (B*T,C), the same bytes: (M,C). The last layer
   /// computes nothing else behind its attention.
   core::Tensor encode_rows(const TokenBatch& batch, const core::Tensor& rows) const;
@@ -117,8 +136,6 @@ class Model {
   core::Tensor encode_to_last(const LayerContext& context, const TokenBatch& batch,
                               const LayerPatterns& layer_patterns, EncoderCache* kept) const;
   core::Tensor rows_of_cls(std::int64_t batch, std::int64_t tokens) const;  // (B) i32
-  void check_batch(const TokenBatch& batch) const;
-
   core::KernelSet& kernels_;
   ModelConfig config_;
   Parameters parameters_;

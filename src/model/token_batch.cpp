@@ -38,23 +38,30 @@ void measure(const SequenceList& sequences, std::int64_t block_size, TokenBatch&
 
 }  // namespace
 
-TokenBatch make_token_batch(core::KernelSet& kernels, const SequenceList& sequences,
-                            std::int64_t block_size) {
+void set_token_batch(core::KernelSet& kernels, const SequenceList& sequences,
+                     std::int64_t block_size, TokenBatch& batch) {
   core::require(!sequences.empty(), "a batch without sequences");
-  TokenBatch result;
-  result.batch = static_cast<std::int64_t>(sequences.size());
-  measure(sequences, block_size, result);
+  batch.batch = static_cast<std::int64_t>(sequences.size());
+  batch.tokens = 0;
+  batch.host_lengths.clear();
+  measure(sequences, block_size, batch);
   std::vector<std::int32_t> ids;  // (B,T)
-  ids.reserve(static_cast<std::size_t>(result.batch * result.tokens));
+  ids.reserve(static_cast<std::size_t>(batch.batch * batch.tokens));
   for (const SequenceList::Sequence& sequence : sequences) {
     ids.insert(ids.end(), sequence.begin(), sequence.end());
-    ids.resize(ids.size() + static_cast<std::size_t>(result.tokens) - sequence.size(), seq::kPad);
+    ids.resize(ids.size() + static_cast<std::size_t>(batch.tokens) - sequence.size(), seq::kPad);
   }
-  result.ids = core::Tensor::from_host(kernels, {result.batch, result.tokens},
-                                       std::span<const std::int32_t>(ids));
-  result.lengths = core::Tensor::from_host(kernels, {result.batch},
-                                           std::span<const std::int32_t>(result.host_lengths));
-  return result;
+  core::set_or_make(kernels, {batch.batch, batch.tokens}, std::span<const std::int32_t>(ids),
+                    batch.ids);
+  core::set_or_make(kernels, {batch.batch}, std::span<const std::int32_t>(batch.host_lengths),
+                    batch.lengths);
+}
+
+TokenBatch make_token_batch(core::KernelSet& kernels, const SequenceList& sequences,
+                            std::int64_t block_size) {
+  TokenBatch batch;
+  set_token_batch(kernels, sequences, block_size, batch);
+  return batch;
 }
 
 std::vector<std::vector<std::size_t>> group_by_blocks(const SequenceList& sequences,

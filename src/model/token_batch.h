@@ -47,6 +47,9 @@ struct TokenBatch {
 /// them out. Throws std::logic_error if they do not, if one is empty or an id is negative.
 TokenBatch make_token_batch(core::KernelSet& kernels, const SequenceList& sequences,
                             std::int64_t block_size);
+/// The same in place of what `batch` holds, in its tensors where they are of that shape.
+void set_token_batch(core::KernelSet& kernels, const SequenceList& sequences,
+                     std::int64_t block_size, TokenBatch& batch);
 
 /// Indices of the sequences, in groups that span the same number of blocks; fewest blocks first,
 /// the order of the sequences kept within a group.

@@ -37,7 +37,8 @@ kernels::ElementLossArgs forward_args(const Tensor& predictions, const Tensor& t
 }
 
 kernels::ElementLossGrad backward_args(const Tensor& predictions, const Tensor& truth,
-                                       const Tensor& weights, double scale, Tensor& gradient) {
+                                       const Tensor& weights, const kernels::LossScale& scale,
+                                       Tensor& gradient) {
   return {row_count(predictions), predictions.dim(-1),   scale,          predictions.data(),
           truth.data(),           data_or_null(weights), gradient.data()};
 }
@@ -58,7 +59,7 @@ Tensor cross_entropy_forward(const Tensor& logits, const Tensor& labels,
 
 Tensor cross_entropy_backward(const Tensor& logits, const Tensor& labels,
                               const Tensor& class_weights, const Tensor& log_sum_exp,
-                              double scale) {
+                              const kernels::LossScale& scale) {
   check_labels("cross_entropy backward", logits, labels, class_weights);
   check_shapes(log_sum_exp.size() == labels.size(), "cross_entropy backward",
                "logits (R,K) need log_sum_exp (R)",
@@ -80,7 +81,8 @@ Tensor binary_cross_entropy_forward(const Tensor& logits, const Tensor& truth,
 }
 
 Tensor binary_cross_entropy_backward(const Tensor& logits, const Tensor& truth,
-                                     const Tensor& positive_weights, double scale) {
+                                     const Tensor& positive_weights,
+                                     const kernels::LossScale& scale) {
   check_truth("binary_cross_entropy backward", logits, truth, positive_weights);
   Tensor dlogits = Tensor::empty(logits.kernels(), logits.shape(), logits.dtype());
   kernels_for(logits).binary_cross_entropy_backward(
@@ -98,7 +100,7 @@ Tensor squared_error_forward(const Tensor& predictions, const Tensor& truth,
 }
 
 Tensor squared_error_backward(const Tensor& predictions, const Tensor& truth,
-                              const Tensor& target_weights, double scale) {
+                              const Tensor& target_weights, const kernels::LossScale& scale) {
   check_truth("squared_error backward", predictions, truth, target_weights);
   Tensor dpredictions =
       Tensor::empty(predictions.kernels(), predictions.shape(), predictions.dtype());

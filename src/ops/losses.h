@@ -15,20 +15,23 @@ core::Tensor cross_entropy_forward(const core::Tensor& logits, const core::Tenso
 /// dlogits (R,K).
 core::Tensor cross_entropy_backward(const core::Tensor& logits, const core::Tensor& labels,
                                     const core::Tensor& class_weights,
-                                    const core::Tensor& log_sum_exp, double scale);
+                                    const core::Tensor& log_sum_exp,
+                                    const kernels::LossScale& scale);
 
 /// losses (R,K) of logits against truth (R,K) in [0,1]; a NaN truth is missing: loss 0.
 /// positive_weights (K) may be empty.
 core::Tensor binary_cross_entropy_forward(const core::Tensor& logits, const core::Tensor& truth,
                                           const core::Tensor& positive_weights);
 core::Tensor binary_cross_entropy_backward(const core::Tensor& logits, const core::Tensor& truth,
-                                           const core::Tensor& positive_weights, double scale);
+                                           const core::Tensor& positive_weights,
+                                           const kernels::LossScale& scale);
 
 /// losses (R,K) = weight[k] * (prediction - truth)^2; a NaN truth is missing: loss 0.
 /// target_weights (K) may be empty.
 core::Tensor squared_error_forward(const core::Tensor& predictions, const core::Tensor& truth,
                                    const core::Tensor& target_weights);
 core::Tensor squared_error_backward(const core::Tensor& predictions, const core::Tensor& truth,
-                                    const core::Tensor& target_weights, double scale);
+                                    const core::Tensor& target_weights,
+                                    const kernels::LossScale& scale);
 
 }  // namespace dnabird::ops

@@ -24,9 +24,7 @@ std::int64_t TokenRows::tokens() const {
 
 std::int64_t TokenRows::labelled_tokens() const {
   std::int64_t n = 0;
-  for (const auto& row : labels) {
-    n += std::count_if(row.begin(), row.end(), [](std::int32_t label) { return label >= 0; });
-  }
+  for (std::size_t row = 0; row < labels.size(); ++row) n += count_labels(*this, row);
   return n;
 }
 
@@ -62,11 +60,24 @@ std::vector<std::vector<std::size_t>> plan_evaluation(const TokenRows& rows,
   return batches;
 }
 
-model::TokenBatch make_batch(core::KernelSet& kernels, const TokenRows& rows,
-                             std::span<const std::size_t> members, std::int64_t block_size) {
+std::int64_t count_labels(const TokenRows& rows, std::size_t row) {
+  const std::vector<std::int32_t>& labels = rows.labels[row];
+  return std::count_if(labels.begin(), labels.end(), [](std::int32_t label) { return label >= 0; });
+}
+
+void set_batch(core::KernelSet& kernels, const TokenRows& rows,
+               std::span<const std::size_t> members, std::int64_t block_size,
+               model::TokenBatch& batch) {
   std::vector<model::SequenceList::Sequence> sequences;
   for (const std::size_t row : members) sequences.push_back(rows.inputs[row]);
-  return model::make_token_batch(kernels, sequences, block_size);
+  model::set_token_batch(kernels, sequences, block_size, batch);
+}
+
+model::TokenBatch make_batch(core::KernelSet& kernels, const TokenRows& rows,
+                             std::span<const std::size_t> members, std::int64_t block_size) {
+  model::TokenBatch batch;
+  set_batch(kernels, rows, members, block_size, batch);
+  return batch;
 }
 
 std::vector<std::int32_t> labelled_rows(const TokenRows& rows, std::span<const std::size_t> members,
@@ -82,41 +93,38 @@ std::vector<std::int32_t> labelled_rows(const TokenRows& rows, std::span<const s
   return places;
 }
 
-TokenLoss masked_token_loss(const model::Model& model, const Tensor& hidden, const TokenRows& rows,
-                            std::span<const std::size_t> members, model::ForwardCache* cache) {
-  const std::vector<std::int32_t> places = labelled_rows(rows, members, hidden.dim(1));
+void set_labelled_tokens(core::KernelSet& kernels, const TokenRows& rows,
+                         std::span<const std::size_t> members, std::int64_t n_tokens,
+                         std::int64_t least, LabelledTokens& tokens) {
+  constexpr std::int32_t kNoLabel = -100;
+  std::vector<std::int32_t> places = labelled_rows(rows, members, n_tokens);
+  if (places.empty()) return;
   std::vector<std::int32_t> labels;
   for (const std::size_t member : members) {
     std::copy_if(rows.labels[member].begin(), rows.labels[member].end(), std::back_inserter(labels),
                  [](std::int32_t label) { return label >= 0; });
   }
+  const auto n = std::max(least, static_cast<std::int64_t>(labels.size()));
+  places.resize(static_cast<std::size_t>(n), places.back());
+  labels.resize(static_cast<std::size_t>(n), kNoLabel);
+  core::set_or_make(kernels, {n}, std::span<const std::int32_t>(places), tokens.rows);
+  core::set_or_make(kernels, {n}, std::span<const std::int32_t>(labels), tokens.labels);
+}
+
+TokenLoss masked_token_loss(const model::Model& model, const Tensor& hidden,
+                            const LabelledTokens& tokens, model::ForwardCache* cache) {
   TokenLoss loss;
-  loss.tokens = static_cast<std::int64_t>(labels.size());
-  if (labels.empty()) return loss;
-  core::KernelSet& kernels = model.kernels();
-  const core::Shape shape{loss.tokens};
-  loss.labels = Tensor::from_host(kernels, shape, std::span<const std::int32_t>(labels));
-  loss.logits = model.masked_lm_logits(
-      hidden, Tensor::from_host(kernels, shape, std::span<const std::int32_t>(places)),
-      cache);  // (M,V)
-  const Tensor losses =
-      ops::cross_entropy_forward(loss.logits, loss.labels, Tensor(), &loss.log_sum_exp);  // (M)
-  loss.sum = kernels.sum(losses.size(), losses.data());
-  if (cache != nullptr) return loss;
-  const std::vector<float> logits = loss.logits.to_floats();
-  const std::int64_t classes = loss.logits.dim(1);
-  for (std::size_t m = 0; m < labels.size(); ++m) {
-    const auto begin = logits.begin() + static_cast<std::int64_t>(m) * classes;
-    loss.called += std::max_element(begin, begin + classes) - begin == labels[m] ? 1 : 0;
-  }
+  loss.logits = model.masked_lm_logits(hidden, tokens.rows, cache);  // (M,V)
+  loss.losses =
+      ops::cross_entropy_forward(loss.logits, tokens.labels, Tensor(), &loss.log_sum_exp);  // (M)
   return loss;
 }
 
-void masked_token_backward(model::Model& model, const TokenLoss& loss, double scale,
-                           const model::ForwardCache& cache, Tensor& dhidden) {
-  if (loss.tokens == 0) return;
-  const Tensor dlogits = ops::cross_entropy_backward(loss.logits, loss.labels, Tensor(),
-                                                     loss.log_sum_exp, scale);  // (M,V)
+void masked_token_backward(model::Model& model, const TokenLoss& loss, const Tensor& labels,
+                           const kernels::LossScale& scale, const model::ForwardCache& cache,
+                           Tensor& dhidden) {
+  const Tensor dlogits =
+      ops::cross_entropy_backward(loss.logits, labels, Tensor(), loss.log_sum_exp, scale);  // (M,V)
   model.masked_lm_backward(dlogits, cache, dhidden);
 }
 

@@ -31,26 +31,42 @@ std::vector<std::vector<std::size_t>> plan_evaluation(const TokenRows& rows,
 
 model::TokenBatch make_batch(core::KernelSet& kernels, const TokenRows& rows,
                              std::span<const std::size_t> members, std::int64_t block_size);
+/// The same in place of what `batch` holds (model::set_token_batch).
+void set_batch(core::KernelSet& kernels, const TokenRows& rows,
+               std::span<const std::size_t> members, std::int64_t block_size,
+               model::TokenBatch& batch);
+
+/// How many of a row's tokens have a label.
+std::int64_t count_labels(const TokenRows& rows, std::size_t row);
 
 /// Where the members' labelled tokens lie in a batch padded to `tokens`, as rows of (B*T).
 std::vector<std::int32_t> labelled_rows(const TokenRows& rows, std::span<const std::size_t> members,
                                         std::int64_t tokens);
 
-/// What a batch's labelled tokens cost.
+/// The labelled tokens of a batch.
+struct LabelledTokens {
+  core::Tensor rows;    // (M) i32, of hidden states seen as (B*T,C)
+  core::Tensor labels;  // (M) i32, negative = none
+};
+/// Of the members of a batch padded to `n_tokens`, in the tensors of `tokens` where they are of
+/// that shape; filled up to `least` with tokens without a label. Empty if there is none.
+void set_labelled_tokens(core::KernelSet& kernels, const TokenRows& rows,
+                         std::span<const std::size_t> members, std::int64_t n_tokens,
+                         std::int64_t least, LabelledTokens& tokens);
+
+/// What labelled tokens cost.
 struct TokenLoss {
-  double sum = 0;               // of -log p(true token), natural log
-  std::int64_t tokens = 0;      // labelled
-  std::int64_t called = 0;      // of these the model's first choice; counted without a cache only
-  core::Tensor logits, labels;  // (M,V), (M): for backward
-  core::Tensor log_sum_exp;     // (M)
+  core::Tensor losses;       // (M): -log p(true token), natural log
+  core::Tensor logits;       // (M,V)
+  core::Tensor log_sum_exp;  // (M), for backward
 };
 
-/// The masked-token head on the labelled tokens of a batch alone. hidden (B,T,C) of the members.
+/// The masked-token head on labelled tokens, at least one, of hidden (B,T,C).
 TokenLoss masked_token_loss(const model::Model& model, const core::Tensor& hidden,
-                            const TokenRows& rows, std::span<const std::size_t> members,
-                            model::ForwardCache* cache);
+                            const LabelledTokens& tokens, model::ForwardCache* cache);
 /// Adds `scale` times its gradient to dhidden (B,T,C) and to the parameters' gradients.
-void masked_token_backward(model::Model& model, const TokenLoss& loss, double scale,
-                           const model::ForwardCache& cache, core::Tensor& dhidden);
+void masked_token_backward(model::Model& model, const TokenLoss& loss, const core::Tensor& labels,
+                           const kernels::LossScale& scale, const model::ForwardCache& cache,
+                           core::Tensor& dhidden);
 
 }  // namespace dnabird::train

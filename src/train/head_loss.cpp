@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "ops/losses.h"
+#include "ops/sums.h"
 
 namespace dnabird::train {
 
@@ -130,42 +131,49 @@ double HeadTruth::scale(std::span<const std::size_t> members) const {
   return sum > 0 ? 1 / sum : 0;
 }
 
-HeadLoss head_loss(const Tensor& output, const HeadTruth& truth,
-                   std::span<const std::size_t> members, double scale) {
-  core::KernelSet& kernels = output.kernels();
+void set_head_batch(core::KernelSet& kernels, const HeadTruth& truth,
+                    std::span<const std::size_t> members, HeadBatch& batch) {
   const auto rows = static_cast<std::int64_t>(members.size());
-  Tensor weights;  // (K) or empty
   if (!truth.weights.empty()) {
-    weights = Tensor::from_host(kernels, {truth.outputs}, std::span<const double>(truth.weights));
+    core::set_or_make(kernels, {truth.outputs}, std::span<const double>(truth.weights),
+                      batch.weights);
   }
-  HeadLoss result;
-  Tensor losses;  // (B) or (B,K)
   if (truth.task == HeadTask::classification) {
-    std::vector<std::int32_t> labels;
-    for (const std::size_t row : members) labels.push_back(truth.labels[row]);
-    const Tensor picked = Tensor::from_host(kernels, {rows}, std::span<const std::int32_t>(labels));
-    Tensor log_sum_exp;
-    losses = ops::cross_entropy_forward(output, picked, weights, &log_sum_exp);
-    if (scale != 0) {
-      result.doutput = ops::cross_entropy_backward(output, picked, weights, log_sum_exp, scale);
-    }
-  } else {
-    std::vector<float> values;
-    for (const std::size_t row : members) {
-      const auto begin = truth.truth.begin() + static_cast<std::int64_t>(row) * truth.outputs;
-      values.insert(values.end(), begin, begin + truth.outputs);
-    }
-    const Tensor picked =
-        Tensor::from_host(kernels, {rows, truth.outputs}, std::span<const float>(values));
-    const bool is_label = truth.task == HeadTask::multi_label;
-    losses = is_label ? ops::binary_cross_entropy_forward(output, picked, weights)
-                      : ops::squared_error_forward(output, picked, weights);
-    if (scale != 0) {
-      result.doutput = is_label ? ops::binary_cross_entropy_backward(output, picked, weights, scale)
-                                : ops::squared_error_backward(output, picked, weights, scale);
-    }
+    std::vector<std::int32_t> classes;
+    for (const std::size_t row : members) classes.push_back(truth.labels[row]);
+    core::set_or_make(kernels, {rows}, std::span<const std::int32_t>(classes), batch.classes);
+    return;
   }
-  result.sum = kernels.sum(losses.size(), losses.data());
+  std::vector<float> values;
+  for (const std::size_t row : members) {
+    const auto begin = truth.truth.begin() + static_cast<std::int64_t>(row) * truth.outputs;
+    values.insert(values.end(), begin, begin + truth.outputs);
+  }
+  core::set_or_make(kernels, {rows, truth.outputs}, std::span<const float>(values), batch.values);
+}
+
+HeadLoss head_loss(const Tensor& output, HeadTask task, const HeadBatch& batch,
+                   const std::optional<kernels::LossScale>& scale) {
+  HeadLoss result;
+  if (task == HeadTask::classification) {
+    Tensor log_sum_exp;  // (B)
+    result.sum =
+        ops::sum(ops::cross_entropy_forward(output, batch.classes, batch.weights, &log_sum_exp));
+    if (scale) {
+      result.doutput =
+          ops::cross_entropy_backward(output, batch.classes, batch.weights, log_sum_exp, *scale);
+    }
+    return result;
+  }
+  const bool is_label = task == HeadTask::multi_label;
+  result.sum =
+      ops::sum(is_label ? ops::binary_cross_entropy_forward(output, batch.values, batch.weights)
+                        : ops::squared_error_forward(output, batch.values, batch.weights));
+  if (scale) {
+    result.doutput =
+        is_label ? ops::binary_cross_entropy_backward(output, batch.values, batch.weights, *scale)
+                 : ops::squared_error_backward(output, batch.values, batch.weights, *scale);
+  }
   return result;
 }
 

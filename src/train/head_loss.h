@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -47,13 +48,23 @@ struct HeadTruth {
 HeadTruth make_truth(const data::LabelledData& data, const std::vector<Standard>& standards,
                      std::vector<double> weights);
 
-struct HeadLoss {
-  double sum = 0;
-  core::Tensor doutput;  // (B,K), of scale * sum; empty unless scale was given
+/// The truth of one batch.
+struct HeadBatch {
+  core::Tensor classes;  // (B) i32 classification
+  core::Tensor values;   // (B,K) others
+  core::Tensor weights;  // (K) or empty
 };
-/// Loss of output (B,K) for the members' truth; with its gradient if `scale` is not 0.
-HeadLoss head_loss(const core::Tensor& output, const HeadTruth& truth,
-                   std::span<const std::size_t> members, double scale);
+/// Of the members, in the tensors of `batch` where they are of that shape.
+void set_head_batch(core::KernelSet& kernels, const HeadTruth& truth,
+                    std::span<const std::size_t> members, HeadBatch& batch);
+
+struct HeadLoss {
+  core::Tensor sum;      // (1) f64
+  core::Tensor doutput;  // (B,K), of scale * sum; empty unless a scale was given
+};
+/// Loss of output (B,K) for a task; with its gradient if there is a `scale`.
+HeadLoss head_loss(const core::Tensor& output, model::HeadTask task, const HeadBatch& batch,
+                   const std::optional<kernels::LossScale>& scale);
 
 /// Outputs (R,K) of the head, in the order of the rows: logits, or values.
 std::vector<double> head_outputs(const model::Model& model, const TokenRows& rows);

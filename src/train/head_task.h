@@ -14,23 +14,21 @@
 #include "train/batches.h"
 #include "train/calibration.h"
 #include "train/head_loss.h"
-#include "train/trainer.h"
+#include "train/loss_task.h"
 
 namespace dnabird::train {
 
 struct HeadOptions {
-  std::int64_t batch_size = 32;  // sequences in one forward and backward pass
-  std::int64_t accumulate = 1;   // such passes in one step
-  std::vector<double> weights;   // (K): of classes, or of the positives of each label
-  bool both_strands = false;     // every draw is the reverse complement with probability one half
-  double masked_lm_weight = 0;   // of the masked-token loss beside the head's
-  double masked_rows = 0.5;      // share of the sequences that it masks
-  bool calibrate = false;        // evaluate what calibrate() would make; classes only
+  StepOptions step;
+  std::vector<double> weights;  // (K): of classes, or of the positives of each label
+  bool both_strands = false;    // every draw is the reverse complement with probability one half
+  double masked_lm_weight = 0;  // of the masked-token loss beside the head's
+  double masked_rows = 0.5;     // share of the sequences that it masks
+  bool calibrate = false;       // evaluate what calibrate() would make; classes only
   seq::MaskingOptions masking;
-  std::uint64_t seed = 1;
 };
 
-class HeadTrainingTask : public TrainingTask {
+class HeadTrainingTask : public LossTask {
  public:
   /// All of these must outlive it. The model's head is in standard units. Only k-mers can be
   /// masked: with another tokenizer masked_lm_weight is 0.
@@ -38,11 +36,8 @@ class HeadTrainingTask : public TrainingTask {
                    const data::LabelledData& train, const data::LabelledData& dev,
                    const HeadOptions& options);
 
-  StepLoss accumulate(std::int64_t step) override;
   bool has_dev() const override { return true; }
   Evaluation evaluate() override;
-  nlohmann::json place() const override;
-  void seek(const nlohmann::json& place) override;
 
   /// Moves the logits of the classes so that their probabilities fit the dev set; see
   /// fit_calibration().
@@ -51,11 +46,13 @@ class HeadTrainingTask : public TrainingTask {
   const std::vector<Standard>& standards() const { return standards_; }  // regression, else empty
 
  private:
-  struct Step;
+  StepRows draw(std::int64_t step) override;
+  nlohmann::json place_of_draws() const override;
+  void seek_draws(const nlohmann::json& place) override;
+  const HeadTruth* truth() const override { return &truth_; }
+  StepLoss loss_of(const StepRows& step, const LossSums& sums) const override;
   Calibration fit(std::span<const double> outputs) const;
-  Step draw_step(std::int64_t step);
 
-  model::Model& model_;
   const seq::Tokenizer& tokenizer_;
   const data::LabelledData& train_;
   const data::LabelledData& dev_;

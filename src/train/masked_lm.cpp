@@ -1,5 +1,6 @@
 #include "train/masked_lm.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -7,6 +8,7 @@
 
 #include "core/errors.h"
 #include "core/rng.h"
+#include "ops/sums.h"
 
 namespace dnabird::train {
 
@@ -17,9 +19,21 @@ namespace {
 
 // Streams of the generator. The dev set's masks have a seed of their own: runs of any seed are
 // measured on the same hidden tokens.
-constexpr std::uint64_t kMaskStream = 0x6d61736b, kDevStream = 0x646576,
-                        kNoiseStream = 0x6e6f697365;
+constexpr std::uint64_t kMaskStream = 0x6d61736b, kDevStream = 0x646576;
 constexpr std::uint64_t kDevSeed = 1;
+
+/// Rows of logits (M,V) whose largest is that of the label (M).
+std::int64_t count_first_choices(const Tensor& logits, const Tensor& labels) {
+  const std::vector<float> values = logits.to_floats();
+  const std::vector<std::int32_t> wanted = labels.to_ints();
+  const std::int64_t classes = logits.dim(1);
+  std::int64_t n = 0;
+  for (std::size_t m = 0; m < wanted.size(); ++m) {
+    const auto begin = values.begin() + static_cast<std::int64_t>(m) * classes;
+    n += std::max_element(begin, begin + classes) - begin == wanted[m] ? 1 : 0;
+  }
+  return n;
+}
 
 }  // namespace
 
@@ -52,10 +66,13 @@ MaskedScore MaskedDevSet::score(const model::Model& model) const {
   for (const std::vector<std::size_t>& members : plan_evaluation(rows_, block_size)) {
     const Tensor hidden =
         model.encode(make_batch(model.kernels(), rows_, members, block_size));  // (B,T,C)
-    const TokenLoss loss = masked_token_loss(model, hidden, rows_, members, nullptr);
-    score.loss_sum += loss.sum;
-    score.tokens += loss.tokens;
-    score.called += loss.called;
+    LabelledTokens tokens;
+    set_labelled_tokens(model.kernels(), rows_, members, hidden.dim(1), 0, tokens);
+    if (tokens.labels.is_empty()) continue;
+    const TokenLoss loss = masked_token_loss(model, hidden, tokens, nullptr);
+    score.loss_sum += ops::sum(loss.losses).to_doubles()[0];
+    score.tokens += tokens.labels.size();
+    score.called += count_first_choices(loss.logits, tokens.labels);
   }
   return score;
 }
@@ -63,49 +80,35 @@ MaskedScore MaskedDevSet::score(const model::Model& model) const {
 MaskedLmTask::MaskedLmTask(model::Model& model, const seq::KmerTokenizer& tokenizer,
                            data::WindowSampler& sampler, const MaskedDevSet* dev,
                            const MaskedLmOptions& options)
-    : model_(model), tokenizer_(tokenizer), sampler_(sampler), dev_(dev), options_(options) {}
+    : LossTask(model, options.step),
+      tokenizer_(tokenizer),
+      sampler_(sampler),
+      dev_(dev),
+      masking_(options.masking) {}
 
-TokenRows MaskedLmTask::draw_rows() {
-  TokenRows rows;
-  for (std::int64_t i = 0; i < options_.batch_size * options_.accumulate; ++i) {
-    core::Rng rng(options_.seed,
+StepRows MaskedLmTask::draw(std::int64_t) {
+  StepRows drawn;
+  for (std::int64_t i = 0; i < sequences_of_step(); ++i) {
+    core::Rng rng(step_options().seed,
                   core::mix(kMaskStream, static_cast<std::uint64_t>(sampler_.state().drawn)));
     seq::MaskedTokens masked =
-        seq::mask_spans(tokenizer_.encode(sampler_.next()), tokenizer_, options_.masking, rng);
-    rows.inputs.push_back(std::move(masked.input));
-    rows.labels.push_back(std::move(masked.labels));
+        seq::mask_spans(tokenizer_.encode(sampler_.next()), tokenizer_, masking_, rng);
+    drawn.rows.inputs.push_back(std::move(masked.input));
+    drawn.rows.labels.push_back(std::move(masked.labels));
   }
-  return rows;
+  const std::int64_t labelled = drawn.rows.labelled_tokens();
+  if (labelled > 0) drawn.token_scale = 1 / static_cast<double>(labelled);
+  return drawn;
 }
 
-StepLoss MaskedLmTask::accumulate(std::int64_t step) {
-  const TokenRows rows = draw_rows();
-  const std::int64_t labelled = rows.labelled_tokens();
+StepLoss MaskedLmTask::loss_of(const StepRows& step, const LossSums& sums) const {
   StepLoss result;
-  result.tokens = rows.tokens();
-  if (labelled == 0) return result;
-  const double scale = 1 / static_cast<double>(labelled);
-  const std::int64_t block_size = model_.config().block_size;
-  std::uint64_t part = 0;
-  for (const std::vector<std::size_t>& members :
-       plan_batches(rows, options_.batch_size, block_size)) {
-    const model::StepNoise noise{options_.seed, core::mix(kNoiseStream, step, part++)};
-    const model::TokenBatch batch = make_batch(model_.kernels(), rows, members, block_size);
-    const std::vector<std::int32_t> read = labelled_rows(rows, members, batch.tokens);
-    if (read.empty()) continue;
-    model::ForwardCache cache;
-    const Tensor hidden = model_.encode_for_loss(batch, read, cache, &noise);  // (B,T,C)
-    const TokenLoss loss = masked_token_loss(model_, hidden, rows, members, &cache);
-    result.loss += scale * loss.sum;
-    Tensor dhidden = Tensor::zeros(model_.kernels(), hidden.shape());
-    masked_token_backward(model_, loss, scale, cache, dhidden);
-    model_.encode_backward(dhidden, cache);
-  }
+  result.loss = step.token_scale * sums.tokens;
   return result;
 }
 
 Evaluation MaskedLmTask::evaluate() {
-  const MaskedScore score = dev_->score(model_);
+  const MaskedScore score = dev_->score(model());
   Evaluation evaluation;
   evaluation.loss = score.loss();
   evaluation.headline = -score.loss();
@@ -118,7 +121,7 @@ Evaluation MaskedLmTask::evaluate() {
   return evaluation;
 }
 
-json MaskedLmTask::place() const {
+json MaskedLmTask::place_of_draws() const {
   const data::WindowSampler::State state = sampler_.state();
   json places = json::array();
   for (const data::EpochOrder::Place& place : state.places) {
@@ -127,7 +130,7 @@ json MaskedLmTask::place() const {
   return {{"drawn", state.drawn}, {"sources", places}};
 }
 
-void MaskedLmTask::seek(const json& place) {
+void MaskedLmTask::seek_draws(const json& place) {
   data::WindowSampler::State state;
   state.drawn = place.at("drawn").get<std::int64_t>();
   for (const json& source : place.at("sources")) {

@@ -9,7 +9,7 @@
 #include "seq/kmer_tokenizer.h"
 #include "seq/masking.h"
 #include "train/batches.h"
-#include "train/trainer.h"
+#include "train/loss_task.h"
 
 namespace dnabird::train {
 
@@ -42,33 +42,31 @@ class MaskedDevSet {
 };
 
 struct MaskedLmOptions {
-  std::int64_t batch_size = 32;  // sequences in one forward and backward pass
-  std::int64_t accumulate = 1;   // such passes in one step
+  StepOptions step;
   seq::MaskingOptions masking;
-  std::uint64_t seed = 1;
 };
 
-class MaskedLmTask : public TrainingTask {
+class MaskedLmTask : public LossTask {
  public:
   /// All of these must outlive it; `dev` may be null.
   MaskedLmTask(model::Model& model, const seq::KmerTokenizer& tokenizer,
                data::WindowSampler& sampler, const MaskedDevSet* dev,
                const MaskedLmOptions& options);
 
-  StepLoss accumulate(std::int64_t step) override;
   bool has_dev() const override { return dev_ != nullptr; }
   Evaluation evaluate() override;
-  nlohmann::json place() const override;
-  void seek(const nlohmann::json& place) override;
 
  private:
-  TokenRows draw_rows();
+  StepRows draw(std::int64_t step) override;
+  nlohmann::json place_of_draws() const override;
+  void seek_draws(const nlohmann::json& place) override;
+  const HeadTruth* truth() const override { return nullptr; }
+  StepLoss loss_of(const StepRows& step, const LossSums& sums) const override;
 
-  model::Model& model_;
   const seq::KmerTokenizer& tokenizer_;
   data::WindowSampler& sampler_;
   const MaskedDevSet* dev_;
-  MaskedLmOptions options_;
+  seq::MaskingOptions masking_;
 };
 
 }  // namespace dnabird::train

@@ -11,37 +11,30 @@ using core::Tensor;
 
 AdamW::AdamW(model::Parameters& parameters, const AdamWOptions& options)
     : parameters_(parameters), options_(options) {
+  core::require(parameters.size() <= INT32_MAX, "an optimizer of more than 2^31 parameters");
+  std::vector<std::int32_t> ends;
+  model::Decay turn = model::Decay::yes;
   for (const model::ParameterInfo& parameter : parameters.list()) {
-    const std::int64_t size = core::element_count(parameter.shape);
-    const double decay = parameter.decay == model::Decay::yes ? options.weight_decay : 0;
-    if (!spans_.empty() && spans_.back().weight_decay == decay) {
-      spans_.back().size += size;
-    } else {
-      spans_.push_back({parameter.begin, size, decay});
-    }
+    if (parameter.decay == turn) continue;
+    ends.push_back(static_cast<std::int32_t>(parameter.begin));
+    turn = parameter.decay;
   }
   core::KernelSet& kernels = parameters.values().kernels();
+  span_ends_ = Tensor::from_host(kernels, {static_cast<std::int64_t>(ends.size())},
+                                 std::span<const std::int32_t>(ends));
   first_moment_ = Tensor::zeros(kernels, {parameters.size()}, kernels.parameter_dtype());
   second_moment_ = Tensor::zeros(kernels, {parameters.size()}, kernels.parameter_dtype());
 }
 
-void AdamW::update(std::int64_t step, double learning_rate, double gradient_scale) {
-  const Tensor& gradients = parameters_.gradients();
-  for (const Span& span : spans_) {
-    const core::Shape shape{span.size};
-    Tensor value = parameters_.values().view(span.begin, shape);
-    Tensor first = first_moment_.view(span.begin, shape);
-    Tensor second = second_moment_.view(span.begin, shape);
-    gradients.kernels().adamw({span.size, step, learning_rate, options_.beta1, options_.beta2,
-                               options_.epsilon, span.weight_decay, gradient_scale,
-                               gradients.view(span.begin, shape).data(), value.data(), first.data(),
-                               second.data()});
-  }
-}
-
-double gradient_norm(const model::Parameters& parameters) {
-  const Tensor& gradients = parameters.gradients();
-  return std::sqrt(gradients.kernels().sum_of_squares(gradients.size(), gradients.data()));
+void AdamW::update(std::int64_t step, double learning_rate, double clip, const Tensor& squares) {
+  core::require(squares.size() == 1 && squares.dtype() == core::DType::f64,
+                "AdamW: the sum of squares is one f64");
+  Tensor& values = parameters_.values();
+  values.kernels().adamw({parameters_.size(), step, learning_rate, options_.beta1, options_.beta2,
+                          options_.epsilon, options_.weight_decay, clip,
+                          static_cast<const double*>(squares.data()),
+                          parameters_.gradients().data(), values.data(), first_moment_.data(),
+                          second_moment_.data(), span_ends_.ints(), span_ends_.size()});
 }
 
 WeightAverage::WeightAverage(double decay, const Tensor& values)

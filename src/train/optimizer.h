@@ -20,28 +20,20 @@ class AdamW {
   /// The parameters must outlive it.
   AdamW(model::Parameters& parameters, const AdamWOptions& options);
 
-  /// Update number `step`, from 1 on, of all parameters from their gradients times
-  /// `gradient_scale`.
-  void update(std::int64_t step, double learning_rate, double gradient_scale);
+  /// Update number `step`, from 1 on, of all parameters from their gradients, scaled down to the
+  /// norm `clip` if theirs is larger (0: never). `squares` (1) f64: ops::sum_of_squares of the
+  /// gradients; nothing is updated if it is not finite. Does not wait for the device.
+  void update(std::int64_t step, double learning_rate, double clip, const core::Tensor& squares);
 
   core::Tensor& first_moment() { return first_moment_; }    // (size)
   core::Tensor& second_moment() { return second_moment_; }  // (size)
 
  private:
-  /// Parameters side by side that share their decay: one call of the kernel.
-  struct Span {
-    std::int64_t begin, size;
-    double weight_decay;
-  };
-
   model::Parameters& parameters_;
   AdamWOptions options_;
-  std::vector<Span> spans_;
+  core::Tensor span_ends_;  // i32: parameters that decay end, then those that do not, in turns
   core::Tensor first_moment_, second_moment_;
 };
-
-/// sqrt of the sum of squares of all gradients; not finite if one of them is not.
-double gradient_norm(const model::Parameters& parameters);
 
 /// Exponential moving average of the weights (Polyak & Juditsky 1992). Its decay rises with the
 /// steps, min(decay, (1+step) / (10+step)), so that early weights are forgotten soon.

@@ -7,6 +7,7 @@
 
 #include "core/errors.h"
 #include "core/log.h"
+#include "ops/sums.h"
 
 namespace dnabird::train {
 
@@ -86,8 +87,7 @@ void Trainer::resume(Checkpoint checkpoint) {
 
 void Trainer::save_checkpoint() {
   const model::Parameters& parameters = model_.parameters();
-  const double squares =
-      model_.kernels().sum_of_squares(parameters.size(), parameters.values().data());
+  const double squares = ops::sum_of_squares(parameters.values()).to_doubles()[0];
   if (!std::isfinite(squares)) stop_not_finite("norm of the weights", squares);
   log_->sync();
   Checkpoint checkpoint;
@@ -129,13 +129,15 @@ void Trainer::train_step() {
   ++step_;
   model::Parameters& parameters = model_.parameters();
   parameters.gradients().zero();
-  const StepLoss result = task_.accumulate(step_);
-  if (!std::isfinite(result.loss)) stop_not_finite("loss", result.loss);
-  const double norm = gradient_norm(parameters);
-  if (!std::isfinite(norm)) stop_not_finite("norm of the gradient", norm);
+  task_.accumulate(step_);
+  const core::Tensor squares = ops::sum_of_squares(parameters.gradients());
   const double lr = options_.schedule.learning_rate(step_);
-  const double scale = options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1;
-  optimizer_.update(step_, lr, scale);
+  optimizer_.update(step_, lr, options_.clip, squares);
+  // From here on the device is waited for.
+  const StepLoss result = task_.loss();
+  if (!std::isfinite(result.loss)) stop_not_finite("loss", result.loss);
+  const double norm = std::sqrt(squares.to_doubles()[0]);
+  if (!std::isfinite(norm)) stop_not_finite("norm of the gradient", norm);
   if (average_) average_->update(step_, parameters.values());
 
   ordered_json line{{"step", step_}, {"loss", result.loss}};

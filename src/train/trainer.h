@@ -40,11 +40,14 @@ struct Evaluation {
 class TrainingTask {
  public:
   virtual ~TrainingTask() = default;
-  /// Draws the sequences of step 1, 2, ... and adds the gradients of their loss.
-  virtual StepLoss accumulate(std::int64_t step) = 0;
+  /// Draws the sequences of step 1, 2, ... and adds the gradients of their loss; does not wait for
+  /// the device.
+  virtual void accumulate(std::int64_t step) = 0;
+  /// Of the last accumulate(); waits.
+  virtual StepLoss loss() = 0;
   virtual bool has_dev() const = 0;
   virtual Evaluation evaluate() = 0;
-  /// The place in the data, for a checkpoint.
+  /// The place in the data behind the last step that was accumulated, for a checkpoint.
   virtual nlohmann::json place() const = 0;
   virtual void seek(const nlohmann::json& place) = 0;
 };

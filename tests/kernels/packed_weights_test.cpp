@@ -71,7 +71,7 @@ TEST_P(PackedWeights, follow_the_parameters) {
   kernels_->copy_in(weight(0) + kSize - 1, &one, sizeof one);
   expect_fresh("copy_in of the last element");
   Workspace w(*kernels_);
-  kernels_->adamw({2 * kSize, 1, 0.1, 0.9, 0.99, 1e-8, 0.1, 1.0,
+  kernels_->adamw({2 * kSize, 1, 0.1, 0.9, 0.99, 1e-8, 0.1, 0.0, w.numbers({1.0}),
                    w.parameter(Values(2 * kSize, 1.0)), parameters_,
                    w.parameter_inout("m", Values(2 * kSize, 0.0)),
                    w.parameter_inout("v", Values(2 * kSize, 0.0))});

@@ -194,14 +194,23 @@ TEST(Encoder, WhatNoLossReadsChangesNoGradient) {
 
 TEST(Encoder, ALossReadsRowsOfTheBatch) {
   const auto kernels = core::open_reference();
+  using Rows = std::vector<std::int32_t>;
+  model::SomeRows some;
+  for (const Rows& rows : {Rows{}, Rows{-1, 3}, Rows{40}}) {
+    EXPECT_THROW(model::set_some_rows(*kernels, rows, 40, 0, some), std::logic_error);
+  }
+  model::set_some_rows(*kernels, {5, 2, 5}, 6, 0, some);
+  EXPECT_EQ(some.index.to_ints(), (Rows{2, 5}));
+  EXPECT_EQ(some.place.to_ints(), (Rows{2, 2, 0, 2, 2, 1}));
+  model::set_some_rows(*kernels, {5, 2}, 6, 4, some);
+  EXPECT_EQ(some.index.to_ints(), (Rows{0, 1, 2, 5}));
+  model::set_some_rows(*kernels, {5, 2}, 6, 9, some);
+  EXPECT_EQ(some.index.to_ints(), (Rows{0, 1, 2, 3, 4, 5}));
+
   model::Model model(*kernels, encoder_config());
   const model::TokenBatch batch = model::make_token_batch(*kernels, random_sequences({20, 17}), 16);
   model::ForwardCache cache;
-  for (const std::vector<std::int32_t>& rows :
-       {std::vector<std::int32_t>{}, std::vector<std::int32_t>{-1, 3},
-        std::vector<std::int32_t>{static_cast<std::int32_t>(2 * batch.tokens)}}) {
-    EXPECT_THROW(model.encode_for_loss(batch, rows, cache, nullptr), std::logic_error);
-  }
+  EXPECT_THROW(model.encode_for_loss(batch, some, cache, nullptr), std::logic_error);
 }
 
 INSTANTIATE_TEST_SUITE_P(Encoder, Bytes, ::testing::Values("f32", "auto"),

@@ -265,7 +265,8 @@ TEST_F(OpShapes, CrossEntropy) {
 
 TEST_F(OpShapes, ElementLosses) {
   using Forward = Tensor (*)(const Tensor&, const Tensor&, const Tensor&);
-  using Backward = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, double);
+  using Backward =
+      Tensor (*)(const Tensor&, const Tensor&, const Tensor&, const kernels::LossScale&);
   struct Loss {
     std::string name;
     Forward forward;

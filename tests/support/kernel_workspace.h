@@ -50,6 +50,13 @@ class Workspace {
     return reinterpret_cast<const std::int32_t*>(start);
   }
 
+  /// In double, whatever the kernel set computes in; results() does not read them.
+  double* numbers(const std::vector<double>& values) {
+    std::byte* start = allocate(values.size(), kernels::DType::f64);
+    kernels_.copy_in(start, values.data(), values.size() * sizeof(double));
+    return reinterpret_cast<double*>(start);
+  }
+
   /// An output that the kernel overwrites: NaN before the call.
   void* out(const std::string& name, std::int64_t n) { return inout(name, nans(n)); }
   /// The same of parameter_dtype().

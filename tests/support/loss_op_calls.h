@@ -108,9 +108,9 @@ inline Op adamw_op(std::int64_t n, std::int64_t step) {
   op.by_row = {"gradient", "value", "m", "v"};
   op.forward = [step](KernelSet& k, const Op& o, std::int64_t offset) {
     Workspace w(k, offset);
-    k.adamw({o.rows, step, 0.5, 0.9, 0.98, 1e-6, 0.1, 0.7, w.in(o.inputs.at("gradient")),
-             w.inout("value", o.inputs.at("value")), w.inout("m", o.inputs.at("m")),
-             w.inout("v", o.inputs.at("v"))});
+    k.adamw({o.rows, step, 0.5, 0.9, 0.98, 1e-6, 0.1, 0.7, w.numbers({1.0}),
+             w.in(o.inputs.at("gradient")), w.inout("value", o.inputs.at("value")),
+             w.inout("m", o.inputs.at("m")), w.inout("v", o.inputs.at("v"))});
     return w.results();
   };
   return op;

@@ -12,6 +12,7 @@
 
 #include "model/model.h"
 #include "ops/losses.h"
+#include "ops/sums.h"
 #include "support/random_values.h"
 
 namespace dnabird::test {
@@ -167,7 +168,9 @@ class TrainingCase {
       rows.push_back(static_cast<std::int32_t>(b * batch_.tokens));
     }
     model::ForwardCache not_kept;
-    return model_.encode_for_loss(batch_, rows, cache ? *cache : not_kept, &noise_);
+    model::SomeRows read;
+    model::set_some_rows(model_.kernels(), std::move(rows), batch_.batch * batch_.tokens, 0, read);
+    return model_.encode_for_loss(batch_, read, cache ? *cache : not_kept, &noise_);
   }
 
   double forward(model::ForwardCache* cache) {
@@ -206,9 +209,7 @@ class TrainingCase {
     }
   }
 
-  double sum(const core::Tensor& losses) const {
-    return model_.kernels().sum(losses.size(), losses.data());
-  }
+  double sum(const core::Tensor& losses) const { return ops::sum(losses).to_doubles()[0]; }
 
   model::Model model_;
   model::StepNoise noise_;

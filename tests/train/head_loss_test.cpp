@@ -92,6 +92,13 @@ TEST(BalancedWeights, WeighThePositivesOfEachLabel) {
   EXPECT_THAT([&] { balanced_weights(all); }, throws_data_error("--class-weights", "'a'"));
 }
 
+HeadLoss loss_of(const Tensor& output, const HeadTruth& truth,
+                 const std::vector<std::size_t>& members, std::optional<kernels::LossScale> scale) {
+  HeadBatch batch;
+  set_head_batch(output.kernels(), truth, members, batch);
+  return head_loss(output, truth.task, batch, scale);
+}
+
 TEST(HeadLoss, OfClassesIsAMeanByTheirWeights) {
   const auto kernels = core::open_reference();
   const HeadTruth truth = make_truth(classes_of({"n", "p"}, {1, 0, 1}), {}, {1, 3});
@@ -99,13 +106,13 @@ TEST(HeadLoss, OfClassesIsAMeanByTheirWeights) {
   EXPECT_DOUBLE_EQ(truth.scale(members), 1.0 / 4);
   const std::vector<double> logits = {0.5, 1.5, 2, 0};
   const Tensor output = Tensor::from_host(*kernels, {2, 2}, std::span<const double>(logits));
-  const HeadLoss loss = head_loss(output, truth, members, truth.scale(members));
+  const HeadLoss loss = loss_of(output, truth, members, truth.scale(members));
   const double expected = 3 * std::log1p(std::exp(-1.0)) + std::log1p(std::exp(-2.0));
-  EXPECT_NEAR(loss.sum, expected, 1e-12);
+  EXPECT_NEAR(loss.sum.to_doubles()[0], expected, 1e-12);
   const std::vector<double> gradient = loss.doutput.to_doubles();
   EXPECT_NEAR(gradient[0], 3.0 / 4 / (1 + std::exp(1.0)), 1e-12);
   EXPECT_NEAR(gradient[2], -1.0 / 4 / (1 + std::exp(2.0)), 1e-12);
-  EXPECT_TRUE(head_loss(output, truth, members, 0).doutput.is_empty());
+  EXPECT_TRUE(loss_of(output, truth, members, {}).doutput.is_empty());
 }
 
 TEST(HeadLoss, LeavesMissingValuesOut) {
@@ -116,8 +123,8 @@ TEST(HeadLoss, LeavesMissingValuesOut) {
   EXPECT_DOUBLE_EQ(truth.scale(all), 1.0 / 3);
   const std::vector<double> logits = {0, 9, 1, -1};
   const Tensor output = Tensor::from_host(*kernels, {2, 2}, std::span<const double>(logits));
-  const HeadLoss loss = head_loss(output, truth, all, 1.0 / 3);
-  EXPECT_NEAR(loss.sum, std::log(2.0) + 2 * std::log1p(std::exp(1.0)), 1e-12);
+  const HeadLoss loss = loss_of(output, truth, all, 1.0 / 3);
+  EXPECT_NEAR(loss.sum.to_doubles()[0], std::log(2.0) + 2 * std::log1p(std::exp(1.0)), 1e-12);
   EXPECT_EQ(loss.doutput.to_doubles()[1], 0);
   const HeadTruth none = make_truth(values_of(HeadTask::multi_label, {"a"}, {kMissing}), {}, {});
   EXPECT_EQ(none.scale(first), 0) << "nothing to learn is not a division by zero";
@@ -130,7 +137,8 @@ TEST(HeadLoss, OfValuesIsTheMeanSquareInDeviations) {
   const std::vector<std::size_t> all = {0, 1, 2};
   const std::vector<double> values = {0, 3, 5};
   const Tensor output = Tensor::from_host(*kernels, {3, 1}, std::span<const double>(values));
-  EXPECT_DOUBLE_EQ(truth.scale(all) * head_loss(output, truth, all, 0).sum, (1 + 4) / 2.0);
+  EXPECT_DOUBLE_EQ(truth.scale(all) * loss_of(output, truth, all, {}).sum.to_doubles()[0],
+                   (1 + 4) / 2.0);
 }
 
 TEST(HeadOutputs, AreThoseOfEachSequenceAlone) {

@@ -9,6 +9,10 @@ namespace {
 
 constexpr int kThreads = 256, kMostWarps = kThreads / 32;
 
+__device__ __forceinline__ double value_of(const LossScale& scale) {
+  return scale.times != nullptr ? scale.factor * *scale.times : scale.factor;
+}
+
 /// The row of the logits that a thread works on with kWarps warps, and its first class.
 template <int kWarps>
 struct LogitRow {
@@ -60,7 +64,7 @@ __global__ void __launch_bounds__(kThreads)
     return;
   }
   const double weight = a.class_weights ? static_cast<const float*>(a.class_weights)[label] : 1.0;
-  const float scale = static_cast<float>(a.scale * weight);
+  const float scale = static_cast<float>(value_of(a.scale) * weight);
   const float log_sum_exp = static_cast<const float*>(a.log_sum_exp)[at.row];
 #pragma unroll 4
   for (std::int64_t k = at.first; k < a.classes; k += at.kStep) {
@@ -92,9 +96,10 @@ struct BinaryCrossEntropy {
   }
 };
 struct BinaryCrossEntropySlope {
-  float scale;
+  LossScale scale;
   __device__ __forceinline__ float operator()(float x, float y, float weight) const {
-    return scale * ((1.0f - y) * sigmoid(x) - weight * y * sigmoid(-x));
+    return static_cast<float>(value_of(scale)) *
+           ((1.0f - y) * sigmoid(x) - weight * y * sigmoid(-x));
   }
 };
 struct SquaredError {
@@ -103,9 +108,9 @@ struct SquaredError {
   }
 };
 struct SquaredErrorSlope {
-  float scale;
+  LossScale scale;
   __device__ __forceinline__ float operator()(float x, float y, float weight) const {
-    return scale * weight * 2.0f * (x - y);
+    return static_cast<float>(value_of(scale)) * weight * 2.0f * (x - y);
   }
 };
 
@@ -156,7 +161,7 @@ void binary_cross_entropy_forward(const Context& context, const ElementLossArgs&
 }
 
 void binary_cross_entropy_backward(const Context& context, const ElementLossGrad& a) {
-  set_elements(context, a, a.dpredictions, BinaryCrossEntropySlope{static_cast<float>(a.scale)});
+  set_elements(context, a, a.dpredictions, BinaryCrossEntropySlope{a.scale});
 }
 
 void squared_error_forward(const Context& context, const ElementLossArgs& a) {
@@ -164,7 +169,7 @@ void squared_error_forward(const Context& context, const ElementLossArgs& a) {
 }
 
 void squared_error_backward(const Context& context, const ElementLossGrad& a) {
-  set_elements(context, a, a.dpredictions, SquaredErrorSlope{static_cast<float>(a.scale)});
+  set_elements(context, a, a.dpredictions, SquaredErrorSlope{a.scale});
 }
 
 }  // namespace dnabird::kernels::cuda

@@ -193,9 +193,11 @@ class CudaKernelSet final : public KernelSet {
     device_->weights.changed(a.value, static_cast<std::size_t>(a.n) * sizeof(float));
     cuda::adamw(context(), a);
   }
-  double sum(std::int64_t n, const void* x) override { return cuda::sum(context(), n, x); }
-  double sum_of_squares(std::int64_t n, const void* x) override {
-    return cuda::sum_of_squares(context(), n, x);
+  void sum(std::int64_t n, const void* x, double* total) override {
+    cuda::sum(context(), n, x, total);
+  }
+  void sum_of_squares(std::int64_t n, const void* x, double* total) override {
+    cuda::sum_of_squares(context(), n, x, total);
   }
 
  private:

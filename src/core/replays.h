@@ -1,0 +1,74 @@
+// The same work again and again on inputs of a few shapes, as training steps and batches are.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "kernels/kernel_set.h"
+
+namespace dnabird::core {
+
+/// On a device that captures work (KernelSet::captures), the second use of a shape is captured, and
+/// from then on the device is given the whole work at once. All that differs between two uses of a
+/// shape must lie in the tensors of Inputs.
+template <class Inputs>
+class Replays {
+ public:
+  explicit Replays(kernels::KernelSet& kernels) : kernels_(kernels) {}
+
+  using Shape = std::vector<std::int64_t>;
+  /// `set(inputs)` fills the tensors, in place where they are there; `work(inputs)` only asks the
+  /// device, and reads nothing back; `take(inputs)` then has what it left in them.
+  template <class Set, class Work, class Take>
+  void run(const Shape& shape, const Set& set, const Work& work, const Take& take) {
+    if (!kernels_.captures()) {
+      Inputs inputs;
+      set(inputs);
+      work(inputs);
+      take(inputs);
+      return;
+    }
+    Entry& entry = find(shape);
+    set(entry.inputs);
+    if (entry.uses == 1) entry.captured = kernels_.capture([&] { work(entry.inputs); });
+    if (entry.captured) {
+      entry.captured->run();
+    } else {
+      work(entry.inputs);
+    }
+    ++entry.uses;
+    take(entry.inputs);
+  }
+
+ private:
+  static constexpr std::size_t kMostShapes = 16;
+  struct Entry {
+    Shape shape;
+    Inputs inputs;
+    std::int64_t uses = 0;
+    std::unique_ptr<kernels::CapturedWork> captured;  // from the second use on, if it can be
+  };
+
+  /// The entry of a shape, made if there is none; those not used for longest make room.
+  Entry& find(const Shape& shape) {
+    const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                    [&](const Entry& entry) { return entry.shape == shape; });
+    if (found != entries_.end()) {
+      entries_.splice(entries_.begin(), entries_, found);
+    } else {
+      if (entries_.size() == kMostShapes) entries_.pop_back();
+      entries_.emplace_front().shape = shape;
+    }
+    return entries_.front();
+  }
+
+  kernels::KernelSet& kernels_;
+  std::list<Entry> entries_;  // the latest first
+};
+
+}  // namespace dnabird::core
