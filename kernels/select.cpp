@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "kernels/cpu/cpu_kernel_set.h"
+#include "kernels/exchange.h"
+#include "kernels/host_exchange.h"
 #include "kernels/kernel_set.h"
 #include "kernels/reference/reference_kernel_set.h"
 
 #if defined(DNABIRD_HAS_CUDA)
 #include "kernels/cuda/runtime/cuda_kernel_set.h"
 #include "kernels/cuda/runtime/devices.h"
+#include "kernels/cuda/runtime/nccl_exchange.h"
 #endif
 
 namespace dnabird::kernels {
@@ -70,6 +73,8 @@ std::vector<std::string> usable_cuda_devices(std::string* why_not) {
   return names;
 }
 
+bool is_cuda(const KernelSet& kernels) { return cuda::device_stream(kernels).has_value(); }
+
 std::string describe_cuda() {
   std::string why_not;
   const int count = cuda::device_count(&why_not);
@@ -91,6 +96,8 @@ std::unique_ptr<KernelSet> make_cuda(DType, int) {
 
 std::vector<std::string> usable_cuda_devices(std::string*) { return {}; }
 
+bool is_cuda(const KernelSet&) { return false; }
+
 std::string describe_cuda() { return "cuda: not in this build\n"; }
 #endif
 
@@ -101,6 +108,24 @@ std::unique_ptr<KernelSet> make_kernel_set(const std::string& device, DType dtyp
   if (device == "reference") return reference::make_reference_kernel_set(dtype);
   if (const std::optional<int> index = cuda_index(device)) return make_cuda(dtype, *index);
   throw std::invalid_argument("no such device; known are cpu, reference, cuda and cuda:N");
+}
+
+std::unique_ptr<Exchange> make_exchange(std::span<KernelSet* const> members) {
+  if (members.empty()) throw std::invalid_argument("no devices to sum over");
+  const bool on_gpus = is_cuda(*members[0]);
+  for (const KernelSet* member : members) {
+    if (is_cuda(*member) != on_gpus) {
+      throw std::invalid_argument(members[0]->name() + " and " + member->name() +
+                                  " cannot train together; name GPUs alone");
+    }
+    if (member->parameter_dtype() != DType::f32) {
+      throw std::invalid_argument(member->name() + " has no parameters in f32 to sum");
+    }
+  }
+#if defined(DNABIRD_HAS_CUDA)
+  if (on_gpus) return cuda::make_nccl_exchange(members);
+#endif
+  return make_host_exchange(members.size());
 }
 
 bool has_bf16(const std::string& device) {

@@ -66,14 +66,21 @@ struct Device {
   Context context;
 };
 
+/// What device_stream() knows all CUDA kernel sets by.
+class OnStream : public KernelSet {
+ public:
+  virtual DeviceStream stream() const = 0;
+};
+
 /// The kernels for activations of T = float or Bf16.
 template <class T>
-class CudaKernelSet final : public KernelSet {
+class CudaKernelSet final : public OnStream {
  public:
   explicit CudaKernelSet(std::shared_ptr<Device> device) : device_(std::move(device)) {
     if constexpr (!kIsFloat) floats_ = std::make_unique<CudaKernelSet<float>>(device_);
   }
 
+  DeviceStream stream() const override { return {device_->index, device_->context.stream}; }
   std::string name() const override { return "cuda:" + std::to_string(device_->index); }
   DType dtype() const override { return kIsFloat ? DType::f32 : DType::bf16; }
   DType parameter_dtype() const override { return DType::f32; }
@@ -219,6 +226,11 @@ class CudaKernelSet final : public KernelSet {
 };
 
 }  // namespace
+
+std::optional<DeviceStream> device_stream(const KernelSet& kernels) {
+  const auto* set = dynamic_cast<const OnStream*>(&kernels);
+  return set == nullptr ? std::nullopt : std::optional(set->stream());
+}
 
 std::unique_ptr<KernelSet> make_cuda_kernel_set(DType dtype, int device) {
   if (dtype != DType::f32 && dtype != DType::bf16) {

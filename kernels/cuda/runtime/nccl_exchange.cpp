@@ -1,0 +1,167 @@
+#include "kernels/cuda/runtime/nccl_exchange.h"
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "kernels/cuda/runtime/check.h"
+#include "kernels/cuda/runtime/cuda_kernel_set.h"
+#include "kernels/cuda/runtime/nccl_library.h"
+#include "kernels/meeting.h"
+
+namespace dnabird::kernels::cuda {
+
+namespace {
+
+/// What a member's sums run on, and the events that order them among its kernels.
+class Lane {
+ public:
+  explicit Lane(const DeviceStream& kernels) : device_(kernels.device), kernels_(kernels.stream) {
+    make_current();
+    int lowest = 0, highest = 0;
+    check(cudaDeviceGetStreamPriorityRange(&lowest, &highest), "priorities of streams");
+    // Sums take few multiprocessors, but must get these although the kernels would fill them all.
+    check(cudaStreamCreateWithPriority(&sums_, cudaStreamNonBlocking, highest),
+          "creation of a stream");
+    try {
+      check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "creation of an event");
+    } catch (...) {
+      cudaStreamDestroy(sums_);
+      throw;
+    }
+  }
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+  ~Lane() {
+    cudaSetDevice(device_);
+    cudaEventDestroy(event_);
+    cudaStreamDestroy(sums_);
+  }
+
+  cudaStream_t sums() const { return sums_; }
+  void synchronize() const { cudaStreamSynchronize(sums_); }
+  /// Sums that come now are behind the kernels.
+  void sums_wait() const { order(kernels_, sums_); }
+  /// Kernels that come now are behind the sums.
+  void kernels_wait() const { order(sums_, kernels_); }
+
+ private:
+  void make_current() const { check(cudaSetDevice(device_), "choice of the device"); }
+  /// An event may be recorded again at once: who waits for it waits for what it was.
+  void order(cudaStream_t first, cudaStream_t second) const {
+    make_current();
+    check(cudaEventRecord(event_, first), "record of an event");
+    check(cudaStreamWaitEvent(second, event_, 0), "wait for an event");
+  }
+
+  int device_;
+  cudaStream_t kernels_;  // of the kernel set
+  cudaStream_t sums_ = nullptr;
+  cudaEvent_t event_ = nullptr;
+};
+
+/// Collectives of NCCL on one device wait for those on the others. So a call of CUDA between two
+/// launches, which waits for the first one, would hold the second one back for ever. Here the last
+/// member to come launches for all while the others wait on the host: then no device waits for what
+/// a host has still to do, and a member that fails leaves none behind that waits for it.
+class NcclExchange final : public Exchange {
+ public:
+  explicit NcclExchange(const std::vector<DeviceStream>& members)
+      : meeting_(members.size()), given_(members.size()) {
+    // Rings add in an order that the machine's wiring and the size alone decide; of sums in the
+    // switches (NVLS) that is not said.
+    setenv("NCCL_ALGO", "Ring", 0);
+    std::vector<int> devices;
+    for (const DeviceStream& member : members) {
+      devices.push_back(member.device);
+      lanes_.push_back(std::make_unique<Lane>(member));
+    }
+    communicators_.resize(devices.size());
+    const int n = static_cast<int>(devices.size());
+    must(nccl_.comm_init_all(communicators_.data(), n, devices.data()), "start");
+  }
+  NcclExchange(const NcclExchange&) = delete;
+  NcclExchange& operator=(const NcclExchange&) = delete;
+  ~NcclExchange() override {
+    if (communicators_.empty()) return;
+    for (const auto& lane : lanes_) lane->synchronize();
+    for (const NcclComm communicator : communicators_) nccl_.comm_destroy(communicator);
+  }
+
+  std::size_t members() const override { return lanes_.size(); }
+
+  void sum(std::size_t member, std::int64_t n, float* values) override {
+    lanes_.at(member)->sums_wait();
+    given_[member] = {n, values};
+    meeting_.meet([this] { launch(); });
+  }
+
+  void wait(std::size_t member) override {
+    meeting_.check();
+    lanes_.at(member)->kernels_wait();
+  }
+
+  void abort() noexcept override {
+    meeting_.break_off();  // no launch is under way or comes
+    // A device that failed never runs its part of what was launched: the others' parts must end.
+    const std::lock_guard lock(aborting_);
+    for (const NcclComm communicator : communicators_) nccl_.comm_abort(communicator);
+    communicators_.clear();
+  }
+
+ private:
+  struct Given {
+    std::int64_t n = 0;
+    float* values = nullptr;
+  };
+
+  void launch() {
+    for (const Given& given : given_) {
+      if (given.n != given_[0].n) throw std::logic_error("bug: a sum of arrays of other sizes");
+    }
+    must(nccl_.group_start(), "start of a sum");
+    NcclResult result = kNcclSuccess;
+    for (std::size_t m = 0; m < given_.size() && result == kNcclSuccess; ++m) {
+      result = nccl_.all_reduce(given_[m].values, given_[m].values,
+                                static_cast<std::size_t>(given_[m].n), kNcclFloat32, kNcclSum,
+                                communicators_[m], lanes_[m]->sums());
+    }
+    const NcclResult ended = nccl_.group_end();
+    must(result, "sum");
+    must(ended, "launch of a sum");
+  }
+
+  void must(NcclResult result, const char* what) const {
+    if (result == kNcclSuccess) return;
+    throw std::runtime_error(std::string("NCCL: ") + what + ": " + nccl_.error_string(result) +
+                             "; NCCL_DEBUG=WARN says more");
+  }
+
+  const NcclLibrary nccl_;
+  Meeting meeting_;
+  std::vector<Given> given_;  // by each member, to the sum under way
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::mutex aborting_;                  // members can fail at the same time
+  std::vector<NcclComm> communicators_;  // empty once aborted
+};
+
+}  // namespace
+
+std::unique_ptr<Exchange> make_nccl_exchange(std::span<KernelSet* const> members) {
+  std::vector<DeviceStream> streams;
+  for (const KernelSet* member : members) {
+    const DeviceStream its = device_stream(*member).value();
+    const auto same = [&](const DeviceStream& other) { return other.device == its.device; };
+    if (std::any_of(streams.begin(), streams.end(), same)) {
+      throw std::invalid_argument(member->name() + " is named twice");
+    }
+    streams.push_back(its);
+  }
+  return std::make_unique<NcclExchange>(streams);
+}
+
+}  // namespace dnabird::kernels::cuda
