@@ -230,7 +230,8 @@ Tensor Model::embed(const TokenBatch& batch) const {
   return embeddings_forward({config_, parameters_, nullptr}, batch, nullptr);
 }
 
-void Model::encode_backward(const Tensor& dhidden, const ForwardCache& cache) {
+void Model::encode_backward(const Tensor& dhidden, const ForwardCache& cache,
+                            const GradientsReady& ready) {
   core::require(cache.encoder_ != nullptr, "encode_backward without a forward cache");
   const EncoderCache& kept = *cache.encoder_;
   const LayerContext context{config_, parameters_, pointer_to(kept.noise)};
@@ -240,8 +241,14 @@ void Model::encode_backward(const Tensor& dhidden, const ForwardCache& cache) {
     gradient = encoder_layer_backward(context, layer,
                                       {kept.batch.lengths, pattern_of(kept.patterns, layer)},
                                       kept.layers[layer], gradient);  // (B,T,C)
+    if (ready) ready(layer_begin(layer));
   }
   embeddings_backward(context, kept.batch, kept.embeddings, gradient);
+  if (ready) ready(0);
+}
+
+std::int64_t Model::layer_begin(std::int64_t layer) const {
+  return parameters_.info(layer_prefix(layer) + "attention.self.query.weight").begin;
 }
 
 Tensor Model::masked_lm_logits(const Tensor& hidden, const Tensor& rows,

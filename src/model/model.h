@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -46,6 +47,10 @@ void set_some_rows(core::KernelSet& kernels, std::vector<std::int32_t> rows, std
 /// or in the modes of transformers for up to 5 + 2r blocks, where that library leaves block-sparse
 /// attention.
 BlockPattern pattern_of_layer(const ModelConfig& config, std::int64_t blocks, std::int64_t layer);
+
+/// Told in backward that the gradients of the flat array are final from element `from` on, of what
+/// the device has been given so far.
+using GradientsReady = std::function<void(std::int64_t from)>;
 
 struct LayerContext;
 struct EncoderCache;  // opaque to callers; see layers.h
@@ -107,8 +112,14 @@ class Model {
   core::Tensor encode_cls(const TokenBatch& batch) const;
   /// Hidden states right after the embeddings' norm (B,T,C), for tests.
   core::Tensor embed(const TokenBatch& batch) const;
-  /// Accumulates the encoder's parameter gradients. dhidden (B,T,C).
-  void encode_backward(const core::Tensor& dhidden, const ForwardCache& cache);
+  /// Accumulates the encoder's parameter gradients. dhidden (B,T,C). `ready`, if any, is called
+  /// behind each layer, the last one first, with its begin (layer_begin()), and with 0 at the end;
+  /// so the heads' backward must come before.
+  void encode_backward(const core::Tensor& dhidden, const ForwardCache& cache,
+                       const GradientsReady& ready = nullptr);
+  /// Where the parameters of a layer begin in the flat arrays: behind those of the embeddings and
+  /// of the layers before it. The heads' lie behind the last layer's.
+  std::int64_t layer_begin(std::int64_t layer) const;
 
   /// Logits (M,V) of the masked-token head for M rows of hidden seen as (B*T,C);
   /// rows (M) i32. The decoder is the word embedding unless the configuration unties them.

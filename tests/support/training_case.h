@@ -100,7 +100,7 @@ class TrainingCase {
   double loss() { return forward(nullptr); }
 
   /// Gradients of that sum into the model's own.
-  void backward() {
+  void backward(const model::GradientsReady& ready = nullptr) {
     model_.parameters().gradients().zero();
     model::ForwardCache cache;
     forward(&cache);
@@ -112,7 +112,7 @@ class TrainingCase {
     if (model_.config().task != model::HeadTask::none) {
       model_.head_backward(head_gradient(), cache, dhidden);
     }
-    model_.encode_backward(dhidden, cache);
+    model_.encode_backward(dhidden, cache, ready);
   }
 
   /// "hidden" (B,T,C), "logits" (M,V), "output" (B,K) of the last forward.
