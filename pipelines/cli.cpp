@@ -224,18 +224,21 @@ void OptionParser::add_positional(const std::string& what, std::vector<std::stri
 }
 
 void OptionParser::add_common(CommonOptions* options, unsigned which) {
+  const unsigned runs_model = which & (kDevice | kDevices);
   if (which & kModel) {
     add("model,m", &options->model, "model folder, or the name of a shipped model");
   }
-  if ((which & kModel) && (which & kDevice)) {
+  if ((which & kModel) && runs_model) {
     add("random-blocks", &options->random_blocks,
         "random blocks of the attention in place of the model's own: hf_eval, hf_train or uniform");
   }
   if (which & kOutput) add("output,o", &options->output, "where to write; - is standard output");
-  if (which & kDevice) {
+  if (runs_model) {
     state_->device_options = options;
     add("threads", &options->threads, "threads; 0 = all cores");
-    add("device", &options->device, "auto, cpu, cuda or cuda:N");
+    add("device", &options->device,
+        which & kDevices ? "auto, cpu, cuda or cuda:N; several GPUs: cuda:0,cuda:1 or cuda:all"
+                         : "auto, cpu, cuda or cuda:N");
     add("precision", &options->precision,
         "auto (the fastest that this processor has), f32 or bf16");
     add("batch-size", &options->batch_size, "sequences run at once; 0 = chosen");

@@ -49,7 +49,8 @@ class OptionParser {
     kModel = 1,  // with kDevice, for those who run it, its random blocks too
     kOutput = 2,
     kDevice = 4,  // device, precision, threads, batch size
-    kSeed = 8
+    kSeed = 8,
+    kDevices = 16  // the same as kDevice, where work is split over a list of devices
   };
   void add_common(CommonOptions* options, unsigned which);  // -v, -q and -h always
 

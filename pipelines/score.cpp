@@ -4,13 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#include "core/background.h"
 #include "core/device.h"
 #include "core/errors.h"
 #include "core/log.h"
@@ -22,6 +22,7 @@
 #include "pipelines/fasta_genome.h"
 #include "pipelines/model_files.h"
 #include "pipelines/nearest_name.h"
+#include "pipelines/score_run.h"
 #include "pipelines/score_tally.h"
 #include "predict/variant_scorer.h"
 
@@ -56,9 +57,8 @@ constexpr const char* kDescription =
 constexpr const char* kExamples =
     "  dnabird score -f GRCh38.fa in.vcf.gz -o out.vcf.gz\n"
     "  dnabird score -f GRCh38.fa -r chr20:1000000-2000000 in.bcf -O b -o out.bcf\n"
+    "  dnabird score -f GRCh38.fa --device cuda:all in.vcf.gz -o out.vcf.gz\n"
     "  bcftools view -m2 -M2 in.vcf.gz | dnabird score -m my_model -f GRCh38.fa - > out.vcf";
-
-enum class CheckRef { warn, exit, skip };
 
 struct Options {
   CommonOptions common;
@@ -81,7 +81,7 @@ void declare(OptionParser& parser, Options& o) {
              "where REF differs from the FASTA: warn (no score, status REF_MISMATCH, one warning "
              "with their number), skip (the same without the warning), exit (stop at the first)");
   parser.add_common(&o.common, OptionParser::kModel | OptionParser::kOutput |
-                                   OptionParser::kDevice | OptionParser::kSeed);
+                                   OptionParser::kDevices | OptionParser::kSeed);
   parser.add_positional("IN.vcf.gz", &o.inputs, 1, 1);
 }
 
@@ -197,120 +197,55 @@ io::VariantWriterOptions writer_options(const Options& options, const LoadedMode
   return result;
 }
 
-void annotate(io::VariantRecord& record, const std::vector<predict::AlleleScores>& alleles,
-              const predict::ScoreSet& scores) {
-  using Member = std::optional<float> predict::AlleleScores::*;
-  const auto set = [&](const char* tag, Member member) {
-    std::vector<std::optional<float>> values;
-    for (const predict::AlleleScores& allele : alleles) values.push_back(allele.*member);
-    record.set_info_floats(tag, values);
-  };
-  if (scores.log_likelihood_ratio) {
-    set("DNABIRD_LLR", &predict::AlleleScores::log_likelihood_ratio);
-  }
-  if (scores.promoter) set("DNABIRD_PROM", &predict::AlleleScores::promoter);
-  if (scores.distance) set("DNABIRD_DIST", &predict::AlleleScores::distance);
-  std::vector<std::string> status;
-  for (const predict::AlleleScores& allele : alleles) {
-    status.push_back(predict::status_name(allele.status));
-  }
-  record.set_info_strings("DNABIRD_STATUS", status);
+/// Those that do what comes before the model. A device has not asked for more than four yet.
+std::size_t preparing_threads(const Options& options, std::size_t n_devices) {
+  constexpr std::size_t kMostOfADevice = 4;
+  const std::size_t threads = options.common.threads > 0
+                                  ? static_cast<std::size_t>(options.common.threads)
+                                  : std::thread::hardware_concurrency();
+  return std::clamp<std::size_t>(threads, 1, kMostOfADevice * n_devices);
 }
 
-bool has_mismatch(const std::vector<predict::AlleleScores>& alleles) {
-  return std::any_of(alleles.begin(), alleles.end(), [](const predict::AlleleScores& allele) {
-    return allele.status == predict::AlleleStatus::ref_mismatch;
-  });
-}
+using KernelSets = std::vector<std::unique_ptr<kernels::KernelSet>>;
 
-/// Records on their way through the scorer.
-using Records = std::vector<io::VariantRecord>;
-struct Chunk {
-  Records records;
-  predict::PreparedVariants prepared;
-  std::vector<std::vector<predict::AlleleScores>> scores;  // once it is scored
-};
-constexpr std::size_t kChunksWaiting = 2;
-constexpr int kMostPreparing = 4;  // threads: more than any device has asked for yet
-
-/// Everything between the opened files: records through the scorer in chunks, in order. What comes
-/// before the model, and writing, have threads of their own beside that of the model.
-struct ScoreRun {
-  io::VariantReader& reader;
-  io::VariantWriter& writer;
-  predict::VariantScorer& scorer;
-  predict::ScoreSet scores;
-  CheckRef check_ref;
-  const io::Fasta& fasta;
-  int threads;  // that prepare
-};
-
-int preparing_threads(const Options& options) {
-  const int threads = options.common.threads > 0
-                          ? options.common.threads
-                          : static_cast<int>(std::thread::hardware_concurrency());
-  return std::clamp(threads, 1, kMostPreparing);
-}
-
-/// As many as make a call of the scorer; none at the end.
-std::optional<Records> read_records(ScoreRun& run) {
-  Records records;
-  for (io::VariantRecord record; records.size() < run.scorer.alleles_at_once();) {
-    if (!run.reader.next(record)) break;
-    records.push_back(std::move(record));
-  }
-  if (records.empty()) return std::nullopt;
-  return records;
-}
-
-Chunk prepare_chunk(const predict::VariantScorer& scorer, Records records) {
-  std::vector<predict::Variant> variants;
-  for (const io::VariantRecord& record : records) {
-    variants.push_back({record.contig(), record.position(), record.ref(), record.alts()});
-  }
-  return {std::move(records), scorer.prepare(variants), {}};
-}
-
-void write_chunk(ScoreRun& run, Chunk chunk) {
-  for (std::size_t i = 0; i < chunk.records.size(); ++i) {
-    annotate(chunk.records[i], chunk.scores[i], run.scores);
-    run.writer.write(chunk.records[i]);
+/// Which device scores a record hangs on the speed of all, so their numbers should be the same.
+void warn_of_unlike_gpus(const KernelSets& devices) {
+  const kernels::KernelSet& first = *devices[0];
+  for (const auto& device : devices) {
+    // Parts of the CPU compute alike, whatever their threads.
+    if (device->name() == "cpu" || device->description() == first.description()) continue;
+    core::log_warning("GPUs of different kinds (" + first.name() + ": " + first.description() +
+                      "; " + device->name() + ": " + device->description() +
+                      "): the last digits of scores may differ from run to run");
+    return;
   }
 }
 
-void score_all(ScoreRun& run, ScoreTally& tally) {
-  core::Progress progress("score", "records", 0);
-  core::WriteBehind<Chunk> output([&run](Chunk chunk) { write_chunk(run, std::move(chunk)); },
-                                  kChunksWaiting);
-  core::PrepareAhead<Records, Chunk> input(
-      [&run] { return read_records(run); },
-      [&run](Records records) { return prepare_chunk(run.scorer, std::move(records)); },
-      static_cast<std::size_t>(run.threads), kChunksWaiting);
-  while (std::optional<Chunk> chunk = input.next()) {
-    chunk->scores = run.scorer.score(std::move(chunk->prepared));
-    for (std::size_t i = 0; i < chunk->scores.size(); ++i) {
-      if (run.check_ref == CheckRef::exit && has_mismatch(chunk->scores[i])) {
-        throw core::DataError(describe_mismatch(chunk->records[i], run.fasta) +
-                              "; are both of the same genome build? (--check-ref warn scores the "
-                              "other records)");
-      }
-      tally.add(chunk->records[i], chunk->scores[i]);
-    }
-    output.push(std::move(*chunk));
-    progress.update(tally.records());
+/// The same on each device.
+std::vector<LoadedModel> load_models(const KernelSets& devices, const CommonOptions& common) {
+  std::vector<LoadedModel> models;
+  for (const auto& device : devices) {
+    models.push_back(load_model(*device, common.model.empty() ? kDefaultModel : common.model,
+                                common.random_blocks));
   }
-  output.finish();
+  return models;
 }
 
-/// `seconds` in all, of them `model_seconds` in the model.
-void say_rate(const ScoreTally& tally, double seconds, double model_seconds) {
+/// `seconds` in all, of which the scorers were in the model for a part.
+void say_rate(const ScoreTally& tally, double seconds,
+              const std::deque<predict::VariantScorer>& scorers) {
   if (seconds <= 0) return;
   const double hourly = static_cast<double>(tally.alleles()) / seconds * 3600;
   core::log_info(core::with_commas(static_cast<std::int64_t>(hourly)) + " alleles an hour");
+  double model_seconds = 0;
+  for (const predict::VariantScorer& scorer : scorers) model_seconds += scorer.model_seconds();
+  const auto n = static_cast<double>(scorers.size());
   char share[64];
   std::snprintf(share, sizeof share, "%.1f %% of the time outside the encoder and its heads",
-                100 * (1 - model_seconds / seconds));
-  core::log_detail(share);
+                100 * (1 - model_seconds / n / seconds));
+  core::log_detail(share + (scorers.size() == 1
+                                ? ""
+                                : ", mean of " + std::to_string(scorers.size()) + " devices"));
 }
 
 }  // namespace
@@ -324,35 +259,38 @@ int run_score(const std::vector<std::string>& arguments) {
   if (options.reference.empty()) {
     throw core::UsageError("missing option --reference (-f): the FASTA that the variants refer to");
   }
+  const CommonOptions& common = options.common;
   const CheckRef check_ref = parse_check_ref(options.check_ref);
   const std::optional<predict::ScoreSet> asked = parse_scores(options.scores);
   parse_output_type(options.output_type);
-  const auto kernels =
-      core::open_device(options.common.device, options.common.precision, options.common.threads);
-  const LoadedModel loaded =
-      load_model(*kernels, options.common.model.empty() ? kDefaultModel : options.common.model,
-                 options.common.random_blocks);
-  const predict::ScoreSet scores = choose_scores(asked, loaded);
+  const KernelSets devices = core::open_devices(common.device, common.precision, common.threads);
+  warn_of_unlike_gpus(devices);
+  const std::vector<LoadedModel> models = load_models(devices, common);
+  const predict::ScoreSet scores = choose_scores(asked, models[0]);
 
   const io::Fasta fasta(options.reference);
   const FastaGenome genome(fasta);
-  predict::VariantScorer scorer(*loaded.model, *loaded.tokenizer, genome,
-                                {scores, options.common.batch_size});
+  std::deque<predict::VariantScorer> scorers;
+  for (const LoadedModel& loaded : models) {
+    scorers.emplace_back(*loaded.model, *loaded.tokenizer, genome,
+                         predict::VariantScorerOptions{scores, common.batch_size});
+  }
   io::VariantReader reader(options.inputs[0], options.filter, io_threads(options));
-  io::VariantWriter writer(reader, writer_options(options, loaded, scores, fasta));
+  io::VariantWriter writer(reader, writer_options(options, models[0], scores, fasta));
   ScoreTally tally(fasta);
   const auto started = std::chrono::steady_clock::now();
-  ScoreRun run{reader, writer, scorer, scores, check_ref, fasta, preparing_threads(options)};
-  score_all(run, tally);
+  score_all({reader, writer, scorers, scores, check_ref, fasta,
+             preparing_threads(options, devices.size())},
+            tally);
   writer.commit();
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
 
   tally.warn(check_ref == CheckRef::skip ? ScoreTally::Mismatches::passed_over
                                          : ScoreTally::Mismatches::warned_of);
-  const std::string missing = asked ? "" : describe_missing({}, loaded);
+  const std::string missing = asked ? "" : describe_missing({}, models[0]);
   if (!missing.empty()) core::log_info(missing);
-  say_rate(tally, seconds, scorer.model_seconds());
+  say_rate(tally, seconds, scorers);
   core::log_info(tally.counts());
   return 0;
 }

@@ -80,7 +80,8 @@ class PrepareAhead {
     if (is_at_end_) return false;
     turn.number = n_read_++;
     try {
-      turn.read = read_();
+      std::optional<In> read = read_();
+      if (read) turn.read.emplace(std::move(*read));  // an In that is not assigned to will do
     } catch (...) {
       turn.error = std::current_exception();
     }

@@ -73,6 +73,13 @@ TEST_F(Faults, DevicesThreadsAndBatches) {
   }
 }
 
+TEST_F(Faults, ListsOfDevicesWhereOneRuns) {
+  for (const std::string command : {"annotate", "embed", "evaluate"}) {
+    expect_refused(with(working(command), "--device", "cpu,cpu"), 2,
+                   {"--device cpu,cpu: this command runs on one device; name one of them"});
+  }
+}
+
 TEST_F(Faults, ZeroThreadsAndBatchesAreChosen) {
   for (const std::string command : kCommands) {
     if (!has_device(command)) continue;
