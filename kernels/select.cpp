@@ -123,7 +123,11 @@ std::unique_ptr<Exchange> make_exchange(std::span<KernelSet* const> members) {
     }
   }
 #if defined(DNABIRD_HAS_CUDA)
-  if (on_gpus) return cuda::make_nccl_exchange(members);
+  if (on_gpus) {
+    std::vector<cuda::DeviceStream> streams;
+    for (const KernelSet* member : members) streams.push_back(*cuda::device_stream(*member));
+    return cuda::make_nccl_exchange(streams);
+  }
 #endif
   return make_host_exchange(members.size());
 }

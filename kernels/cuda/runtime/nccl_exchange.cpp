@@ -2,14 +2,12 @@
 
 #include <cuda_runtime.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "kernels/cuda/runtime/check.h"
-#include "kernels/cuda/runtime/cuda_kernel_set.h"
 #include "kernels/cuda/runtime/nccl_library.h"
 #include "kernels/meeting.h"
 
@@ -151,17 +149,14 @@ class NcclExchange final : public Exchange {
 
 }  // namespace
 
-std::unique_ptr<Exchange> make_nccl_exchange(std::span<KernelSet* const> members) {
-  std::vector<DeviceStream> streams;
-  for (const KernelSet* member : members) {
-    const DeviceStream its = device_stream(*member).value();
-    const auto same = [&](const DeviceStream& other) { return other.device == its.device; };
-    if (std::any_of(streams.begin(), streams.end(), same)) {
-      throw std::invalid_argument(member->name() + " is named twice");
+std::unique_ptr<Exchange> make_nccl_exchange(const std::vector<DeviceStream>& members) {
+  for (std::size_t m = 0; m < members.size(); ++m) {
+    for (std::size_t before = 0; before < m; ++before) {
+      if (members[before].device != members[m].device) continue;
+      throw std::invalid_argument("cuda:" + std::to_string(members[m].device) + " is named twice");
     }
-    streams.push_back(its);
   }
-  return std::make_unique<NcclExchange>(streams);
+  return std::make_unique<NcclExchange>(members);
 }
 
 }  // namespace dnabird::kernels::cuda

@@ -2,14 +2,15 @@
 #pragma once
 
 #include <memory>
-#include <span>
+#include <vector>
 
+#include "kernels/cuda/runtime/cuda_kernel_set.h"
 #include "kernels/exchange.h"
 
 namespace dnabird::kernels::cuda {
 
-/// All members are CUDA kernel sets. Throws std::invalid_argument with a line for the user if two
-/// are of one device or NCCL is missing.
-std::unique_ptr<Exchange> make_nccl_exchange(std::span<KernelSet* const> members);
+/// Where each member's kernels run. Throws std::invalid_argument with a line for the user if two
+/// are on one device or NCCL is missing.
+std::unique_ptr<Exchange> make_nccl_exchange(const std::vector<DeviceStream>& members);
 
 }  // namespace dnabird::kernels::cuda
