@@ -244,6 +244,16 @@ TEST_F(NcclExchangeTest, ADeviceIsNamedOnce) {
       ThrowsMessage<std::invalid_argument>("cuda:1 is named twice"));
 }
 
+TEST_F(NcclExchangeTest, LaunchesThatBlockAreRefused) {
+  setenv("CUDA_LAUNCH_BLOCKING", "1", 1);
+  EXPECT_THAT(
+      [] {
+        make_nccl_exchange({on(1), on(2)});
+      },
+      ThrowsMessage<std::invalid_argument>(HasSubstr("CUDA_LAUNCH_BLOCKING")));
+  unsetenv("CUDA_LAUNCH_BLOCKING");
+}
+
 TEST_F(NcclExchangeTest, RingsAddUnlessTheUserSaysOtherwise) {
   EXPECT_STREQ(std::getenv("NCCL_ALGO"), "Ring");
   setenv("NCCL_ALGO", "Tree", 1);

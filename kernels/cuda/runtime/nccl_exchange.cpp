@@ -156,6 +156,11 @@ std::unique_ptr<Exchange> make_nccl_exchange(const std::vector<DeviceStream>& me
       throw std::invalid_argument("cuda:" + std::to_string(members[m].device) + " is named twice");
     }
   }
+  const char* blocking = std::getenv("CUDA_LAUNCH_BLOCKING");
+  if (blocking != nullptr && std::string(blocking) != "0") {
+    throw std::invalid_argument(
+        "with CUDA_LAUNCH_BLOCKING sums over several GPUs never end; unset it");
+  }
   return std::make_unique<NcclExchange>(members);
 }
 

@@ -10,7 +10,7 @@
 namespace dnabird::kernels::cuda {
 
 /// Where each member's kernels run. Throws std::invalid_argument with a line for the user if two
-/// are on one device or NCCL is missing.
+/// are on one device, NCCL is missing, or CUDA_LAUNCH_BLOCKING is set.
 std::unique_ptr<Exchange> make_nccl_exchange(const std::vector<DeviceStream>& members);
 
 }  // namespace dnabird::kernels::cuda
