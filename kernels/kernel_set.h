@@ -35,6 +35,16 @@ std::size_t size_of(DType dtype);
 
 enum class Gelu { tanh, erf };
 
+/// What decides which elements one use of dropout drops. What differs between two steps may lie in
+/// the memory of the kernel set, so that the calls of a step can be recorded and run again.
+struct DropoutDraws {
+  double p;  // in [0, 1)
+  std::uint64_t seed;
+  std::uint64_t stream;  // with a step, the use in it
+  /// (1): the Philox stream is mix(*step, stream); null: it is `stream`.
+  const std::uint64_t* step = nullptr;
+};
+
 /// y (B,T,C) = word[ids] + position[t] + token_type[0].
 struct EmbeddingArgs {
   std::int64_t batch, tokens, channels, vocabulary;
@@ -105,14 +115,12 @@ struct LinearGrad {
 };
 
 /// Inverted dropout: keeps an element with probability 1-p and scales it by 1/(1-p). Element i
-/// of the buffer draws word i of the Philox stream (seed, stream), so backward needs no mask.
+/// of the buffer draws word i of a Philox stream (see philox.h), so backward needs no mask.
 struct DropoutArgs {
   std::int64_t n;
-  double p;  // in [0, 1)
-  std::uint64_t seed;
-  std::uint64_t stream;  // a different one for each use in each step
-  const void* x;         // (n): x in forward, dy in backward
-  void* y;               // (n): y in forward, dx in backward; may equal x
+  DropoutDraws draws;
+  const void* x;  // (n): x in forward, dy in backward
+  void* y;        // (n): y in forward, dx in backward; may equal x
 };
 
 /// Which key blocks each query block reads, for every head, and the transpose of that.

@@ -42,6 +42,25 @@ DNABIRD_HOST_DEVICE inline std::uint32_t philox_word(std::uint64_t seed, std::ui
   return philox(seed, stream, i / 4).word[i % 4];
 }
 
+DNABIRD_HOST_DEVICE inline std::uint64_t splitmix(std::uint64_t x) {
+  x += 0x9E3779B97F4A7C15u;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
+}
+
+/// A stream number out of parts (splitmix64 over them), so that unrelated uses never share words.
+DNABIRD_HOST_DEVICE inline std::uint64_t mix(std::uint64_t a, std::uint64_t b = 0,
+                                             std::uint64_t c = 0) {
+  return splitmix(splitmix(splitmix(a) ^ b) ^ c);
+}
+
+/// The stream that a use of dropout draws from; `step` may be null, see DropoutDraws.
+DNABIRD_HOST_DEVICE inline std::uint64_t dropout_stream(const std::uint64_t* step,
+                                                        std::uint64_t use) {
+  return step ? mix(*step, use) : use;
+}
+
 /// Dropout keeps an element when its word is at or above this.
 DNABIRD_HOST_DEVICE inline std::uint32_t dropout_threshold(double p) {
   return static_cast<std::uint32_t>(p * 4294967296.0);

@@ -108,7 +108,7 @@ Operation dropout(std::int64_t n) {
           .traffic = {2.0 * n},
           .floats = {{n, Use::input, 1}, {n, Use::output}},
           .run = [=](const Buffers& b) {
-            b.kernels.dropout_forward({n, 0.1, 7, 3, b.f[0], b.f[1]});
+            b.kernels.dropout_forward({n, {0.1, 7, 3}, b.f[0], b.f[1]});
           }};
 }
 

@@ -6,6 +6,9 @@
 
 namespace dnabird::kernels::cpu {
 
+/// The same draws without a step: what the loops of a tier take.
+DropoutDraws with_stream(const DropoutDraws& draws);
+
 /// y[i] = x[i] / (1 - p) where word i of the stream is at or above the threshold, else 0
 template <class T>
 void dropout(const Context& context, const DropoutArgs& args);

@@ -52,7 +52,7 @@ template <class T>
 struct ElementLoops {
   void (*gelu_forward)(Gelu kind, std::int64_t n, const T* x, T* y);  // y may equal x
   void (*gelu_backward)(Gelu kind, std::int64_t n, const T* x, const T* dy, T* dx);
-  /// Elements [begin, begin + n) of the args; begin is a multiple of 4.
+  /// Elements [begin, begin + n) of the args; begin is a multiple of 4. Reads no step.
   void (*dropout)(const DropoutArgs&, std::int64_t begin, std::int64_t n);
   /// Rows [begin, end)
   void (*layer_norm_forward)(const LayerNormArgs&, std::int64_t begin, std::int64_t end);

@@ -4,7 +4,6 @@
 #include <numbers>
 
 #include "core/errors.h"
-#include "kernels/philox.h"
 
 namespace dnabird::core {
 
@@ -32,21 +31,6 @@ double Rng::uniform() {
 double Rng::normal() {
   const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
   return radius * std::cos(2.0 * std::numbers::pi * uniform());
-}
-
-namespace {
-
-std::uint64_t splitmix(std::uint64_t x) {
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
-}
-
-}  // namespace
-
-std::uint64_t mix(std::uint64_t a, std::uint64_t b, std::uint64_t c) {
-  return splitmix(splitmix(splitmix(a) ^ b) ^ c);
 }
 
 }  // namespace dnabird::core

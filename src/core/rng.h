@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/philox.h"
+
 namespace dnabird::core {
 
 class Rng {
@@ -33,7 +35,6 @@ class Rng {
   std::uint64_t seed_, stream_, position_ = 0;
 };
 
-/// A stream number out of parts (splitmix64 over them), so that unrelated uses never share words.
-std::uint64_t mix(std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0);
+using kernels::mix;  // streams out of parts
 
 }  // namespace dnabird::core

@@ -1,6 +1,5 @@
 #include "model/layers.h"
 
-#include "core/rng.h"
 #include "ops/block_attention.h"
 #include "ops/dropout.h"
 #include "ops/embedding.h"
@@ -27,8 +26,8 @@ std::int64_t use_inside_head(const ModelConfig& config) { return 2 + 2 * config.
 
 std::optional<ops::Dropout> dropout_for(const LayerContext& context, std::int64_t use) {
   if (context.noise == nullptr || context.config.dropout == 0) return std::nullopt;
-  return ops::Dropout{context.config.dropout, context.noise->seed,
-                      core::mix(context.noise->step, use)};
+  return ops::Dropout{context.config.dropout, context.noise->seed, static_cast<std::uint64_t>(use),
+                      context.noise->step};
 }
 
 void drop(const LayerContext& context, std::int64_t use, Tensor& x) {

@@ -1,6 +1,8 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 
 #include "core/errors.h"
 #include "model/hf_random_blocks.h"
@@ -35,6 +37,19 @@ std::optional<StepNoise> copy_of(const StepNoise* noise) {
 }
 
 }  // namespace
+
+void set_step_noise(core::KernelSet& kernels, std::uint64_t seed, std::uint64_t step,
+                    StepNoise& noise) {
+  const auto halves = std::bit_cast<std::array<std::int32_t, 2>>(step);
+  noise.seed = seed;
+  core::set_or_make(kernels, {2}, std::span<const std::int32_t>(halves), noise.step);
+}
+
+StepNoise step_noise(core::KernelSet& kernels, std::uint64_t seed, std::uint64_t step) {
+  StepNoise noise;
+  set_step_noise(kernels, seed, step, noise);
+  return noise;
+}
 
 BlockPattern pattern_of_layer(const ModelConfig& config, std::int64_t blocks, std::int64_t layer) {
   if (config.full_attention) return dense_pattern(blocks, config.block_size);

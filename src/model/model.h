@@ -21,16 +21,17 @@
 
 namespace dnabird::model {
 
-/// Dropout of one training step; every use inside draws a stream of its own from these.
+/// Dropout of one training step; every use inside draws a stream of its own from these. The step
+/// lies in the memory of the model's kernel set: another number there is another step.
 struct StepNoise {
   std::uint64_t seed = 0;
-  std::uint64_t step = 0;
+  core::Tensor step;  // (2) i32: the 64 bits, low half first
 };
-
-inline void set_step_noise(core::KernelSet&, std::uint64_t seed, std::uint64_t step,
-                           StepNoise& noise) {
-  noise = {seed, step};
-}
+/// The noise of `step` for models of these kernels.
+StepNoise step_noise(core::KernelSet& kernels, std::uint64_t seed, std::uint64_t step);
+/// The same in place of what `noise` holds.
+void set_step_noise(core::KernelSet& kernels, std::uint64_t seed, std::uint64_t step,
+                    StepNoise& noise);
 
 /// Some rows of hidden states (B,T,C) seen as (B*T,C), and the way back.
 struct SomeRows {

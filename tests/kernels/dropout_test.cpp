@@ -34,17 +34,13 @@ TEST(Philox, words_of_a_stream_are_the_words_of_its_blocks_in_order) {
 
 class Dropout : public DeviceTest {
  protected:
-  struct Draw {
-    double p;
-    std::uint64_t seed, stream;
-  };
   /// x after dropout; the gradient is asked for by `backward`.
-  std::vector<double> apply(const Draw& draw, const std::vector<double>& x,
+  std::vector<double> apply(const kernels::DropoutDraws& draws, const std::vector<double>& x,
                             void (kernels::KernelSet::*op)(const kernels::DropoutArgs&) =
                                 &kernels::KernelSet::dropout_forward) {
     Workspace w(*kernels_);
     const std::int64_t n = static_cast<std::int64_t>(x.size());
-    (*kernels_.*op)({n, draw.p, draw.seed, draw.stream, w.in(x), w.out("y", n)});
+    (*kernels_.*op)({n, draws, w.in(x), w.out("y", n)});
     return w.results().at("y");
   }
 };
@@ -85,7 +81,8 @@ TEST_P(Dropout, drops_the_asked_share_and_keeps_the_mean) {
 TEST_P(Dropout, masks_of_other_seeds_and_streams_are_independent) {
   const std::vector<double> ones(kMany, 1.0);
   const std::vector<double> first = apply({0.5, 42, 1}, ones);
-  for (const Draw& other : {Draw{0.5, 43, 1}, Draw{0.5, 42, 2}}) {
+  for (const kernels::DropoutDraws& other :
+       {kernels::DropoutDraws{0.5, 43, 1}, kernels::DropoutDraws{0.5, 42, 2}}) {
     const std::vector<double> second = apply(other, ones);
     double both = 0;
     for (std::size_t i = 0; i < kMany; ++i) both += first[i] > 0 && second[i] > 0 ? 1.0 : 0.0;
@@ -108,8 +105,23 @@ TEST_P(Dropout, works_in_place) {
   const std::vector<double> x = RandomValues(5).normals(1001);
   Workspace w(*kernels_);
   void* y = w.inout("y", x);
-  kernels_->dropout_forward({1001, 0.3, 8, 2, y, y});
+  kernels_->dropout_forward({1001, {0.3, 8, 2}, y, y});
   EXPECT_TRUE(same_bits(w.results().at("y"), apply({0.3, 8, 2}, x)));
+}
+
+TEST_P(Dropout, draws_from_the_stream_of_a_step_in_memory_and_a_use) {
+  const std::vector<double> x = RandomValues(6).normals(1001);
+  const std::uint64_t steps[] = {0xFEDCBA9876543210u, 3};
+  for (const std::uint64_t& step : steps) {
+    Workspace w(*kernels_);
+    const auto* words = reinterpret_cast<const std::int32_t*>(&step);
+    const auto* memory = reinterpret_cast<const std::uint64_t*>(w.ints({words[0], words[1]}));
+    const std::vector<double> direct = apply({0.3, 8, kernels::mix(step, 5)}, x);
+    for (const auto op :
+         {&kernels::KernelSet::dropout_forward, &kernels::KernelSet::dropout_backward}) {
+      EXPECT_TRUE(same_bits(apply({0.3, 8, 5, memory}, x, op), direct));
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Dropout, kDevices,

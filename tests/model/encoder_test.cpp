@@ -246,11 +246,15 @@ TEST(Encoder, DropoutIsAFunctionOfSeedAndStep) {
   model::Model model(*kernels, encoder_config());
   randomize(model, 4);
   const Sequences sequences = random_sequences({40, 35});
-  const auto with = [&](model::StepNoise noise) { return encode(model, sequences, &noise)[0]; };
-  const std::vector<double> once = with({1, 5});
-  EXPECT_TRUE(same_bits(once, with({1, 5})));
-  EXPECT_GT(relative_error(once, with({1, 6})).by_norm, 1e-3);
-  EXPECT_GT(relative_error(once, with({2, 5})).by_norm, 1e-3);
+  const auto with = [&](std::uint64_t seed, std::uint64_t step) {
+    const model::StepNoise noise = model::step_noise(*kernels, seed, step);
+    return encode(model, sequences, &noise)[0];
+  };
+  const std::vector<double> once = with(1, 5);
+  EXPECT_TRUE(same_bits(once, with(1, 5)));
+  EXPECT_GT(relative_error(once, with(1, 6)).by_norm, 1e-3);
+  EXPECT_GT(relative_error(once, with(2, 5)).by_norm, 1e-3);
+  EXPECT_GT(relative_error(once, with(1, 5 + (std::uint64_t{1} << 32))).by_norm, 1e-3);
   EXPECT_GT(relative_error(once, encode(model, sequences)[0]).by_norm, 1e-3);
 }
 
@@ -261,7 +265,7 @@ TEST(Encoder, WithoutDropoutNoiseChangesNothing) {
   model::Model model(*kernels, config);
   randomize(model, 4);
   const Sequences sequences = random_sequences({40});
-  const model::StepNoise noise{1, 5};
+  const model::StepNoise noise = model::step_noise(*kernels, 1, 5);
   EXPECT_TRUE(same_bits(encode(model, sequences, &noise)[0], encode(model, sequences)[0]));
 }
 

@@ -76,6 +76,12 @@ TEST_F(OpShapes, Dropout) {
     expect_refused([&] { dropout_forward({p, 1, 1}, y); }, {"dropout", "[0, 1)"});
     expect_refused([&] { dropout_backward({p, 1, 1}, y); }, {"dropout", "[0, 1)"});
   }
+  expect_refused([&] { dropout_forward({0.5, 1, 1, ints({3})}, y); }, {"dropout", "step (3)"});
+  expect_refused(
+      [&] {
+        dropout_backward({0.5, 1, 1, x({2})}, y);
+      },
+      {"dropout backward", "step (2)"});
   expect_refused([&] { dropout_forward({0.5, 1, 1}, none); }, {"dropout", "empty"});
   expect_refused([&] { dropout_backward({0.5, 1, 1}, none); }, {"dropout backward", "empty"});
   Tensor wrong = ints({4});

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/device.h"
+#include "core/rng.h"
 #include "ops/add.h"
 #include "ops/block_attention.h"
 #include "ops/dropout.h"
@@ -129,6 +130,13 @@ TEST_P(OpValues, Dropout) {
   EXPECT_NE(dropout_backward({0.25, 7, 10}, dy).to_doubles(), y.to_doubles());
   EXPECT_NE(dropout_backward({0.25, 8, 9}, dy).to_doubles(), y.to_doubles());
   expect(dy, {n}, Values(n, 3.0));  // stays as it is
+  const Tensor step = ints({2}, {5, -6});
+  const std::uint64_t stream = core::mix(0xFFFFFFFA00000005u, 9);
+  const std::vector<double> direct = dropout_backward({0.25, 7, stream}, dy).to_doubles();
+  EXPECT_EQ(dropout_backward({0.25, 7, 9, step}, dy).to_doubles(), direct);
+  y = x({n}, Values(n, 3.0));
+  dropout_forward({0.25, 7, 9, step}, y);
+  EXPECT_EQ(y.to_doubles(), direct);
 }
 
 TEST_P(OpValues, Rows) {

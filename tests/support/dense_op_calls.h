@@ -243,12 +243,13 @@ inline Op dropout_op(std::int64_t n, double p) {
   op.inputs = {{"x", random.normals(n)}, {"dy", random.normals(n)}};
   op.forward = [n, p](KernelSet& k, const Op& o, std::int64_t offset) {
     Workspace w(k, offset);
-    k.dropout_forward({n, p, kSeed, kStream, w.in(o.inputs.at("x")), w.out("y", n)});
+    k.dropout_forward({n, {p, kSeed, kStream}, w.in(o.inputs.at("x")), w.out("y", n)});
     return w.results();
   };
   op.backward = [n, p](KernelSet& k, const Op& o, const Arrays&, const GradientRequest& g) {
     Workspace w(k, g.offset);
-    k.dropout_backward({n, p, kSeed, kStream, w.in(o.inputs.at("dy")), gradient_out(w, o, "x", g)});
+    k.dropout_backward(
+        {n, {p, kSeed, kStream}, w.in(o.inputs.at("dy")), gradient_out(w, o, "x", g)});
     return w.results();
   };
   return op;

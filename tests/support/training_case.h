@@ -68,7 +68,7 @@ class TrainingCase {
   /// Sequences of `lengths` tokens, which must span the same number of blocks.
   TrainingCase(core::KernelSet& kernels, const model::ModelConfig& config,
                const std::vector<std::int64_t>& lengths, std::uint64_t seed = 1)
-      : model_(kernels, config), noise_{seed, 17}, random_(seed) {
+      : model_(kernels, config), noise_(model::step_noise(kernels, seed, 17)), random_(seed) {
     randomize(model_, seed + 1);
     std::vector<std::vector<std::int32_t>> sequences;
     for (const std::int64_t length : lengths) {

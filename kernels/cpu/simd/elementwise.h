@@ -54,7 +54,7 @@ void gelu_backward(Gelu kind, std::int64_t n, const T* x, const T* dy, T* dx) {
 /// The words of kLanes / 2 Philox blocks (see philox.h) from block number `first` on, in the order
 /// of the stream. A word lives in the low half of a lane of 64 bits; the high half is noise that
 /// no product reads.
-inline void philox_words(const DropoutArgs& a, std::uint64_t first, std::uint32_t* words) {
+inline void philox_words(const DropoutDraws& a, std::uint64_t first, std::uint32_t* words) {
   LongVec c0, c1;
   for (int l = 0; l < kLanes / 2; ++l) c0[l] = first + l;
   c1 = c0 >> 32;
@@ -80,13 +80,13 @@ inline void philox_words(const DropoutArgs& a, std::uint64_t first, std::uint32_
 
 template <class T>
 void dropout(const DropoutArgs& a, std::int64_t begin, std::int64_t n) {
-  const std::uint32_t threshold = dropout_threshold(a.p);
-  const float scale = static_cast<float>(1.0 / (1.0 - a.p));
+  const std::uint32_t threshold = dropout_threshold(a.draws.p);
+  const float scale = static_cast<float>(1.0 / (1.0 - a.draws.p));
   constexpr std::int64_t kWords = 2 * kLanes, kStep = 16 * kWords;
   std::uint32_t words[kStep];
   for (std::int64_t i = 0; i < n; i += kStep) {
     for (std::int64_t j = 0; j < kStep; j += kWords) {
-      philox_words(a, static_cast<std::uint64_t>(begin + i + j) / 4, words + j);
+      philox_words(a.draws, static_cast<std::uint64_t>(begin + i + j) / 4, words + j);
     }
     const T* x = static_cast<const T*>(a.x) + begin + i;
     T* y = static_cast<T*>(a.y) + begin + i;

@@ -11,7 +11,8 @@ template <class T>
 struct DropoutOp {
   const T* x;
   T* y;
-  std::uint64_t seed, stream;
+  std::uint64_t seed, use;
+  const std::uint64_t* step;
   std::uint32_t threshold;
   float scale;
 
@@ -20,6 +21,7 @@ struct DropoutOp {
     constexpr int kWords = kWidth < 4 ? kWidth : 4;
     float value[kWidth];
     load_elements(x + i, value);
+    const std::uint64_t stream = dropout_stream(step, use);
 #pragma unroll
     for (int j = 0; j < kWidth; j += kWords) {
       const std::uint64_t word = static_cast<std::uint64_t>(i + j);
@@ -49,8 +51,9 @@ template <class T>
 void dropout(const Context& context, const DropoutArgs& a) {
   for_each_element<kPackSize<T>>(
       context, a.n, are_aligned({a.x, a.y}),
-      DropoutOp<T>{static_cast<const T*>(a.x), static_cast<T*>(a.y), a.seed, a.stream,
-                   dropout_threshold(a.p), static_cast<float>(1.0 / (1.0 - a.p))});
+      DropoutOp<T>{static_cast<const T*>(a.x), static_cast<T*>(a.y), a.draws.seed, a.draws.stream,
+                   a.draws.step, dropout_threshold(a.draws.p),
+                   static_cast<float>(1.0 / (1.0 - a.draws.p))});
 }
 
 template void dropout<float>(const Context&, const DropoutArgs&);
