@@ -278,7 +278,7 @@ void OptionParser::State::check_count(const std::vector<std::string>& words) con
     throw UsageError("missing argument " + positional + "; usage: " + usage);
   }
   if (given <= most) return;
-  const std::string first_too_many = words[static_cast<std::size_t>(most)];
+  const std::string& first_too_many = words[static_cast<std::size_t>(most)];
   throw UsageError("unexpected argument '" + first_too_many + "'; usage: " + usage);
 }
 

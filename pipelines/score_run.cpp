@@ -31,6 +31,7 @@ void annotate(io::VariantRecord& record, const std::vector<predict::AlleleScores
   using Member = std::optional<float> predict::AlleleScores::*;
   const auto set = [&](const char* tag, Member member) {
     std::vector<std::optional<float>> values;
+    values.reserve(alleles.size());
     for (const predict::AlleleScores& allele : alleles) values.push_back(allele.*member);
     record.set_info_floats(tag, values);
   };
@@ -40,6 +41,7 @@ void annotate(io::VariantRecord& record, const std::vector<predict::AlleleScores
   if (scores.promoter) set("DNABIRD_PROM", &predict::AlleleScores::promoter);
   if (scores.distance) set("DNABIRD_DIST", &predict::AlleleScores::distance);
   std::vector<std::string> status;
+  status.reserve(alleles.size());
   for (const predict::AlleleScores& allele : alleles) {
     status.push_back(predict::status_name(allele.status));
   }

@@ -2,7 +2,7 @@
 # Installs what is missing (Debian 12), builds, runs every test; ctest's summary comes last.
 #   bash tests/run.sh              release build in build/
 #   bash tests/run.sh --sanitize   address and undefined-behaviour sanitizers in build-sanitize/
-#   bash tests/run.sh --tidy       clang-tidy over the sources instead of the tests
+#   bash tests/run.sh --tidy       clang-tidy over the sources instead of the tests; with nvcc those of the CUDA runtime too
 #   bash tests/run.sh --interop    compares with torch and transformers instead (needs Python and PyPI)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -38,8 +38,11 @@ case $mode in
     ;;
   tidy)
     install_packages clang-tidy
-    cmake -S "$root" -B "$root/build" -DCMAKE_BUILD_TYPE=Release
-    exec run-clang-tidy-14 -quiet -p "$root/build" -j "$(nproc)" "^$root/(kernels|src|pipelines)/"
+    cmake -S "$root" -B "$root/build" -DCMAKE_BUILD_TYPE=Release -DDNABIRD_TESTS=ON
+    # clang 14 does not read the headers of CUDA 13 as device code: what .cu files share with the host
+    # is seen through the tests that run it there. Warnings are asked for by GCC's names.
+    exec run-clang-tidy-14 -quiet -p "$root/build" -j "$(nproc)" -extra-arg=-Wno-unknown-warning-option \
+      "^$root/((kernels|src|pipelines)/.*|tests/kernels/cuda_[^/]*)\.cpp\$"
     ;;
   interop)
     install_packages python3-venv

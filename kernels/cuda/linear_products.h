@@ -30,6 +30,7 @@ struct LinearProduct {
   bool rounds = false;         // f32: operands may be rounded to TF32
   std::int64_t row_class = 0;  // of dw, which sums over rows: row_class_of(rows)
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): the check takes the comparison for a 0
   friend auto operator<=>(const LinearProduct&, const LinearProduct&) = default;
 };
 

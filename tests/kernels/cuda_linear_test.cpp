@@ -131,6 +131,7 @@ Floats plain_product(const PlainMatrices<float>& matrices) {
   for (std::int64_t block = 0; block < Product::blocks(matrices); ++block) {
     Product::Shared shared;
     std::vector<Product> threads;
+    threads.reserve(Product::kThreads);
     for (int t = 0; t < Product::kThreads; ++t) threads.emplace_back(matrices, block, t);
     for (std::int64_t chunk = 0; chunk < threads.front().chunks(); ++chunk) {
       for (const Product& thread : threads) thread.load(chunk, shared);

@@ -188,8 +188,8 @@ void expect_granules(const BlockLists& lists, const Schedule& schedule, Side sid
     }
   }
   for (const auto& [pair, multiplicity] : pairs_of(lists)) expected += multiplicity;
-  const double granules = static_cast<double>(lists.block_size / 16);
-  EXPECT_NEAR(listed, expected * granules * granules, 1e-6 * listed);
+  const std::int64_t granules = lists.block_size / 16;
+  EXPECT_NEAR(listed, expected * static_cast<double>(granules * granules), 1e-6 * listed);
 }
 
 TEST(CudaScheduleTest, TilesOfSmallerBlocksHoldEveryPairOfThem) {

@@ -33,7 +33,7 @@ std::int64_t partial_size(AttentionPass pass, const AttentionView& a) {
 std::optional<AttentionKernels> asked_attention_kernels() {
   const char* asked = std::getenv("DNABIRD_CUDA_ATTENTION");
   const std::string name = asked ? asked : "";
-  if (name == "") return std::nullopt;
+  if (name.empty()) return std::nullopt;
   for (const NamedKernels& named : kNames) {
     if (name == named.name) return named.kernels;
   }

@@ -200,7 +200,7 @@ class CublasLt::Plan {
 
   std::vector<cublasLtMatmulHeuristicResult_t> candidates(std::size_t workspace) const {
     const auto preference = make_preference(library_, sums_over_rows(), workspace);
-    // Only read as an address, for its alignment.
+    // Only read as an address, for its alignment. NOLINTNEXTLINE(performance-no-int-to-ptr)
     void* const aligned = reinterpret_cast<void*>(kProductAlignment);
     set_arrays(library_, desc_.get(), product_, aligned, aligned);
     std::vector<cublasLtMatmulHeuristicResult_t> results(kMostAlgorithms);
