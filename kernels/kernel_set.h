@@ -304,8 +304,8 @@ class KernelSet {
   /// The calls that `work` makes, not run yet; null if they cannot be captured. `work` has been run
   /// before with the same sizes, and does not wait (copy_out, synchronize). What it copies in is
   /// copied in at every run; memory that it allocates and releases belongs to what is captured, and
-  /// holds nothing between runs; the rest must outlive it. `work` is called once, or not at all;
-  /// what it throws is thrown.
+  /// holds nothing between runs; the rest must outlive it. `work` may be called twice. Throws what
+  /// it throws.
   virtual std::unique_ptr<CapturedWork> capture(const std::function<void()>& work);
 
   virtual void embedding_forward(const EmbeddingArgs&) = 0;

@@ -222,7 +222,7 @@ void set_run_options(const Options& options, TrainingRun& run) {
 
 /// Steps and evaluations by epochs, now that the rows are known.
 void count_steps(const Options& options, std::int64_t rows, TrainingOptions& training) {
-  const double per_step = static_cast<double>(training.batch_size() * training.accumulate);
+  const double per_step = static_cast<double>(training.step_options().sequences());
   const double epoch = static_cast<double>(rows) / per_step;
   if (training.steps == 0) {
     training.steps = std::max<std::int64_t>(1, std::llround(options.epochs * epoch));
@@ -245,10 +245,11 @@ int run_finetune(const std::vector<std::string>& arguments) {
   TrainingOptions& training = options.training;
   check_training_options(training);
   const CommonOptions& common = training.common;
-  const auto kernels = core::open_training_device(common.device, common.precision, common.threads);
-  TrainingRun run(training, *kernels);
+  const TrainingDevices devices =
+      core::open_training_devices(common.device, common.precision, common.threads);
+  TrainingRun run(training, devices);
   set_run_options(options, run);
-  BaseModel base = open_base(training, *kernels, run);
+  BaseModel base = open_base(training, *devices[0], run);
   // A head that nothing trains would only pretend to know.
   if (!base.model && options.masked_lm_weight == 0) base.config.masked_lm = false;
   const seq::Tokenizer& tokenizer = *base.tokenizer;
@@ -268,13 +269,14 @@ int run_finetune(const std::vector<std::string>& arguments) {
   how.masked_rows = options.masked_rows;
   how.calibrate = options.calibrate;
   how.masking = training.masking;
-  model::Model model(*kernels, config_with_head(options, sets.train, base.config));
+  model::Model model(*devices[0], config_with_head(options, sets.train, base.config));
   set_weights(base, common.seed, model);
   const bool has_head = keep_or_draw_head(base, common.seed, model);
-  train::HeadTrainingTask task(model, tokenizer, sets.train, sets.dev, how);
+  train::Replicas replicas(model, other_devices(devices));
+  train::HeadTrainingTask task(replicas, tokenizer, sets.train, sets.dev, how);
   const bool is_regression = model.config().task == HeadTask::regression;
   if (is_regression && has_head) train::to_standard_units(task.standards(), model);
-  run.train(model, task, base.tokenizer_files, [&](nlohmann::json& provenance) {
+  run.train(replicas, task, base.tokenizer_files, [&](nlohmann::json& provenance) {
     if (is_regression) train::to_target_units(task.standards(), model);
     if (!options.calibrate) return;
     task.calibrate();

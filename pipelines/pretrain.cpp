@@ -122,10 +122,11 @@ int run_pretrain(const std::vector<std::string>& arguments) {
   check_training_options(training);
   check_steps(training);
   const CommonOptions& common = training.common;
-  const auto kernels = core::open_training_device(common.device, common.precision, common.threads);
-  TrainingRun run(training, *kernels);
+  const TrainingDevices devices =
+      core::open_training_devices(common.device, common.precision, common.threads);
+  TrainingRun run(training, devices);
 
-  const BaseModel base = open_base(training, *kernels, run);
+  const BaseModel base = open_base(training, *devices[0], run);
   model::ModelConfig config = base.config;
   if (config.task != model::HeadTask::none || !config.masked_lm) {
     throw UsageError("'" + (base.model ? common.model : training.architecture) +
@@ -162,11 +163,12 @@ int run_pretrain(const std::vector<std::string>& arguments) {
   std::optional<train::MaskedDevSet> dev_set;
   if (!dev.empty()) dev_set.emplace(cut_windows(dev, window), tokenizer, training.masking);
 
-  model::Model model(*kernels, config);
+  model::Model model(*devices[0], config);
   set_weights(base, common.seed, model);
-  train::MaskedLmTask task(model, tokenizer, sampler, dev_set ? &*dev_set : nullptr,
+  train::Replicas replicas(model, other_devices(devices));
+  train::MaskedLmTask task(replicas, tokenizer, sampler, dev_set ? &*dev_set : nullptr,
                            {training.step_options(), training.masking});
-  run.train(model, task, base.tokenizer_files);
+  run.train(replicas, task, base.tokenizer_files);
   return 0;
 }
 

@@ -59,12 +59,31 @@ void run_steps(train::Trainer& trainer, std::int64_t batch_size) {
   try {
     trainer.run();
   } catch (const kernels::OutOfMemory& error) {
-    throw DataError("a batch of " + core::with_commas(batch_size) + " sequences does not fit: " +
-                    error.what() + "; take a smaller --batch-size and as much more --accumulate");
+    if (batch_size == 0) {  // as many as fit: not even one does
+      throw DataError(std::string("a batch of one sequence does not fit: ") + error.what() +
+                      "; take shorter windows, --precision bf16 or a smaller model");
+    }
+    throw DataError("a batch of " + core::with_commas(batch_size) +
+                    " sequences does not fit: " + error.what() +
+                    "; take a smaller --batch-size and as much more --accumulate, "
+                    "or --batch-size 0 for as many as fit");
   }
 }
 
+/// "cuda:0,cuda:1"
+std::string names_of(const TrainingDevices& devices) {
+  std::string names;
+  for (const auto& kernels : devices) names += (names.empty() ? "" : ",") + kernels->name();
+  return names;
+}
+
 }  // namespace
+
+std::vector<core::KernelSet*> other_devices(const TrainingDevices& devices) {
+  std::vector<core::KernelSet*> others;
+  for (std::size_t i = 1; i < devices.size(); ++i) others.push_back(devices[i].get());
+  return others;
+}
 
 void add_base_options(OptionParser& parser, TrainingOptions* o) {
   parser.add("model,m", &o->common.model, "model to begin with: a folder or a shipped name");
@@ -132,7 +151,7 @@ void check_steps(const TrainingOptions& o) {
          "at most the " + std::to_string(o.steps) + " steps of the run");
 }
 
-TrainingRun::TrainingRun(const TrainingOptions& options, const core::KernelSet& kernels)
+TrainingRun::TrainingRun(const TrainingOptions& options, const TrainingDevices& devices)
     : options_(options), folder_(options.common.output) {
   while (folder_.size() > 1 && folder_.back() == '/') folder_.pop_back();
   const std::string path = train::Trainer::checkpoint_path(folder_);
@@ -148,7 +167,7 @@ TrainingRun::TrainingRun(const TrainingOptions& options, const core::KernelSet& 
   }
   check_can_make(folder_);
   given_ = {{"steps", options.steps},
-            {"batch-size", options.batch_size()},
+            {"batch-size", options.common.batch_size},
             {"accumulate", options.accumulate},
             {"lr", options.lr},
             {"warmup", options.warmup},
@@ -164,7 +183,7 @@ TrainingRun::TrainingRun(const TrainingOptions& options, const core::KernelSet& 
             {"mask-least", options.masking.min_hidden_bases},
             {"mask-most", options.masking.max_hidden_bases},
             {"seed", options.common.seed},
-            {"device", kernels.name()}};
+            {"device", names_of(devices)}};
   provenance_ = {{"version", kVersion},
                  {"command", command_line()},
                  {"seed", options.common.seed},
@@ -225,9 +244,10 @@ train::TrainerOptions TrainingRun::trainer_options() const {
   return trainer;
 }
 
-void TrainingRun::train(model::Model& model, train::TrainingTask& task,
+void TrainingRun::train(train::Replicas& replicas, train::TrainingTask& task,
                         const io::TokenizerFiles& tokenizer,
                         const std::function<void(json&)>& finish) {
+  model::Model& model = replicas.model(0);
   std::optional<train::Checkpoint> checkpoint;
   if (options_.resume) {
     checkpoint =
@@ -240,16 +260,16 @@ void TrainingRun::train(model::Model& model, train::TrainingTask& task,
   std::error_code ignored;
   const bool is_new = !fs::exists(folder_, ignored);
   make_folder(folder_);
-  train::Trainer trainer(model, task, trainer_options(),
+  train::Trainer trainer(replicas, task, trainer_options(),
                          {{"options", given_}, {"provenance", provenance_}});
   if (checkpoint) trainer.resume(std::move(*checkpoint));
   core::log_info(
       (options_.resume ? "resuming behind step " + std::to_string(trainer.step()) : "training") +
       ": " + core::with_commas(model.parameters().size()) + " parameters, " +
       core::with_commas(options_.steps) + " steps of " +
-      core::with_commas(options_.batch_size() * options_.accumulate) + " sequences");
+      core::with_commas(options_.step_options().sequences()) + " sequences");
   try {
-    run_steps(trainer, options_.batch_size());
+    run_steps(trainer, options_.common.batch_size);
   } catch (...) {
     // A disk that was full from the start: nothing is there that could be resumed.
     const bool resumable = fs::exists(train::Trainer::checkpoint_path(folder_), ignored);

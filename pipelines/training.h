@@ -16,6 +16,7 @@
 #include "seq/masking.h"
 #include "seq/tokenizer.h"
 #include "train/loss_task.h"
+#include "train/replicas.h"
 #include "train/trainer.h"
 
 namespace dnabird::pipelines {
@@ -34,9 +35,12 @@ struct TrainingOptions {
   seq::MaskingOptions masking;
   bool resume = false;
 
-  std::int64_t batch_size() const { return common.batch_size == 0 ? 32 : common.batch_size; }
-  train::StepOptions step_options() const { return {batch_size(), accumulate, common.seed}; }
+  train::StepOptions step_options() const { return {common.batch_size, accumulate, common.seed}; }
 };
+
+/// What a run trains on: the first device also evaluates.
+using TrainingDevices = std::vector<std::unique_ptr<core::KernelSet>>;
+std::vector<core::KernelSet*> other_devices(const TrainingDevices& devices);
 
 /// Declares --model and --architecture, then all the others.
 void add_base_options(OptionParser& parser, TrainingOptions* options);
@@ -52,7 +56,7 @@ class TrainingRun {
  public:
   /// Throws UsageError if the folder holds a checkpoint that is not to be resumed, DataError if
   /// there is none to resume or the folder cannot be made.
-  TrainingRun(const TrainingOptions& options, const core::KernelSet& kernels);
+  TrainingRun(const TrainingOptions& options, const TrainingDevices& devices);
 
   /// Throws UsageError if the run would write over what it begins with.
   void refuse_folder(const std::string& path) const;
@@ -65,7 +69,8 @@ class TrainingRun {
 
   /// Makes the folder, trains, writes the model into it. `finish` is called when the model has the
   /// best weights, before it is written; it may change them and what provenance says of them.
-  void train(model::Model& model, train::TrainingTask& task, const io::TokenizerFiles& tokenizer,
+  void train(train::Replicas& replicas, train::TrainingTask& task,
+             const io::TokenizerFiles& tokenizer,
              const std::function<void(nlohmann::json&)>& finish = {});
 
  private:

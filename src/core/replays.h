@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -12,6 +13,14 @@
 #include "kernels/kernel_set.h"
 
 namespace dnabird::core {
+
+/// Rounded up to eighths of a power of two, so that works with about as many rows share a shape.
+inline std::int64_t rounded_for_replays(std::int64_t n) {
+  if (n <= 8) return n;
+  const auto step =
+      static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(n - 1)) / 8);
+  return (n + step - 1) / step * step;
+}
 
 /// On a device that captures work (KernelSet::captures), the second use of a shape is captured, and
 /// from then on the device is given the whole work at once. All that differs between two uses of a

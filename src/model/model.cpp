@@ -302,14 +302,10 @@ void Model::head_backward(const Tensor& doutput, const ForwardCache& cache, Tens
 }
 
 Tensor Model::pool(const Tensor& hidden, const TokenBatch& batch) const {
-  std::vector<std::int32_t> begin, end;
-  for (const std::int32_t length : batch.host_lengths) {
-    begin.push_back(1);                      // behind [CLS]
-    end.push_back(std::max(1, length - 1));  // before [SEP]
-  }
+  const std::vector<std::int32_t> begin(static_cast<std::size_t>(batch.batch), 1);  // behind [CLS]
   return ops::mean_rows(
       hidden, Tensor::from_host(kernels_, {batch.batch}, std::span<const std::int32_t>(begin)),
-      Tensor::from_host(kernels_, {batch.batch}, std::span<const std::int32_t>(end)));
+      batch.kmer_ends);
 }
 
 }  // namespace dnabird::model

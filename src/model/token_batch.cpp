@@ -55,6 +55,9 @@ void set_token_batch(core::KernelSet& kernels, const SequenceList& sequences,
                     batch.ids);
   core::set_or_make(kernels, {batch.batch}, std::span<const std::int32_t>(batch.host_lengths),
                     batch.lengths);
+  std::vector<std::int32_t> ends;
+  for (const std::int32_t length : batch.host_lengths) ends.push_back(std::max(1, length - 1));
+  core::set_or_make(kernels, {batch.batch}, std::span<const std::int32_t>(ends), batch.kmer_ends);
 }
 
 TokenBatch make_token_batch(core::KernelSet& kernels, const SequenceList& sequences,

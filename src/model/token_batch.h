@@ -38,6 +38,7 @@ struct TokenBatch {
   std::int64_t tokens = 0;                 // T = longest sequence
   core::Tensor ids;                        // (B,T) i32, [PAD] behind each sequence's end
   core::Tensor lengths;                    // (B) i32
+  core::Tensor kmer_ends;                  // (B) i32: where [SEP] stands, at least 1
   std::vector<std::int32_t> host_lengths;  // the same, without a wait for the device
   std::int32_t largest_id = 0;             // of all ids; the model checks it against its vocabulary
 };

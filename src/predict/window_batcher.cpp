@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 #include <string>
+#include <utility>
 
 #include "core/errors.h"
 #include "ops/losses.h"
@@ -49,18 +50,19 @@ std::vector<MaskedRow> masked_rows(std::span<const std::size_t> members,
   return rows;
 }
 
-/// What each candidate has for each masked token, kNotAsked for none: (candidates,M).
-std::vector<std::int32_t> labels_of(const std::vector<MaskedRow>& masked,
+/// What each candidate has for each masked token, kNotAsked for none: (candidates,n), n at least as
+/// many as there are masked.
+std::vector<std::int32_t> labels_of(const std::vector<MaskedRow>& masked, std::size_t n,
                                     const std::vector<MaskedWindow>& windows) {
   std::size_t most_candidates = 0;
   for (const MaskedRow& row : masked) {
     most_candidates = std::max(most_candidates, windows[row.window].candidates.size());
   }
-  std::vector<std::int32_t> labels;
+  std::vector<std::int32_t> labels(most_candidates * n, kNotAsked);
   for (std::size_t c = 0; c < most_candidates; ++c) {
-    for (const MaskedRow& row : masked) {
-      const std::vector<Tokens>& candidates = windows[row.window].candidates;
-      labels.push_back(c < candidates.size() ? candidates[c][row.offset] : kNotAsked);
+    for (std::size_t m = 0; m < masked.size(); ++m) {
+      const std::vector<Tokens>& candidates = windows[masked[m].window].candidates;
+      if (c < candidates.size()) labels[c * n + m] = candidates[c][masked[m].offset];
     }
   }
   return labels;
@@ -96,32 +98,74 @@ double class_log_odds(std::span<const float> logits, std::int64_t index) {
   return logits[index] - (largest + std::log(sum));
 }
 
-std::vector<WindowBatcher::Result> WindowBatcher::rows_into(std::vector<float>& rows,
-                                                            std::span<const std::size_t> members,
-                                                            Tensor numbers) {
-  const auto n = static_cast<std::size_t>(numbers.size()) / members.size();
-  return {{std::move(numbers), [&rows, members, n](const std::vector<float>& values) {
-             for (std::size_t b = 0; b < members.size(); ++b) {
-               std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(b * n), n,
-                           rows.begin() + static_cast<std::ptrdiff_t>(members[b] * n));
-             }
-           }}};
+WindowBatcher::Prepare WindowBatcher::rows_into(std::vector<float>& rows) {
+  return [&rows](std::span<const std::size_t> members, std::int64_t) {
+    Batch batch;
+    batch.take = [&rows, members](const std::vector<float>& values) {
+      const std::size_t n = values.size() / members.size();
+      for (std::size_t b = 0; b < members.size(); ++b) {
+        std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(b * n), n,
+                    rows.begin() + static_cast<std::ptrdiff_t>(members[b] * n));
+      }
+    };
+    return batch;
+  };
 }
 
 WindowBatcher::WindowBatcher(const model::Model& model, std::int64_t batch_size)
-    : model_(model), batch_size_(batch_size) {
+    : model_(model), batch_size_(batch_size), replays_(model.kernels()) {
   if (batch_size < 0) throw core::UsageError("--batch-size must be 0 (chosen) or more");
 }
 
-void WindowBatcher::run(const model::SequenceList& windows,
-                        const std::function<std::vector<Result>(const Batch&)>& launch) const {
+Tensor WindowBatcher::ask(std::span<const model::SequenceList::Sequence> sequences,
+                          Question question, const Batch& batch,
+                          const std::function<Tensor(const Inputs&)>& compute) const {
+  core::KernelSet& kernels = model_.kernels();
+  std::size_t longest = 0;
+  for (const auto& sequence : sequences) longest = std::max(longest, sequence.size());
+  const auto n_rows = static_cast<std::int64_t>(batch.rows.size());
+  const auto n_labels = static_cast<std::int64_t>(batch.labels.size());
+  Tensor numbers;
+  replays_.run(
+      {static_cast<std::int64_t>(question), static_cast<std::int64_t>(sequences.size()),
+       static_cast<std::int64_t>(longest), n_rows, n_labels},
+      [&](Inputs& inputs) {
+        model::set_token_batch(kernels, sequences, model_.config().block_size, inputs.tokens);
+        model_.check_batch(inputs.tokens);
+        if (n_rows == 0) return;
+        core::set_or_make(kernels, {n_rows}, std::span<const std::int32_t>(batch.rows),
+                          inputs.rows);
+        core::set_or_make(kernels, {n_labels / n_rows, n_rows},
+                          std::span<const std::int32_t>(batch.labels), inputs.labels);
+      },
+      [&](Inputs& inputs) {
+        const Tensor computed = compute(inputs);
+        if (inputs.numbers.is_empty()) {
+          inputs.numbers = computed;
+        } else {
+          inputs.numbers.copy_from(computed);
+        }
+      },
+      [&](Inputs& inputs) {
+        numbers = inputs.numbers;
+        if (!kernels.captures()) return;
+        // The next batch may write to the same.
+        numbers = Tensor::empty(kernels, inputs.numbers.shape(), inputs.numbers.dtype());
+        numbers.copy_from(inputs.numbers);
+      });
+  return numbers;
+}
+
+void WindowBatcher::run(const model::SequenceList& windows, Question question,
+                        const Prepare& prepare,
+                        const std::function<Tensor(const Inputs&)>& compute) const {
   const auto started = std::chrono::steady_clock::now();
   const std::int64_t block_size = model_.config().block_size;
   const std::vector<std::vector<std::size_t>> groups = model::group_by_blocks(windows, block_size);
-  std::vector<Result> waiting;
+  std::vector<std::pair<Tensor, Batch>> waiting;
   std::int64_t n_waiting = 0;  // numbers
   const auto take_all = [&] {
-    for (const Result& result : waiting) result.take(result.numbers.to_floats());
+    for (const auto& [numbers, batch] : waiting) batch.take(numbers.to_floats());
     waiting.clear();
     n_waiting = 0;
   };
@@ -133,13 +177,17 @@ void WindowBatcher::run(const model::SequenceList& windows,
     for (std::size_t begin = 0; begin < group.size();) {
       const auto members = std::span(group).subspan(begin, std::min(at_once, group.size() - begin));
       std::vector<model::SequenceList::Sequence> sequences;
-      for (const std::size_t member : members) sequences.push_back(windows[member]);
+      std::size_t n_tokens = 0;
+      for (const std::size_t member : members) {
+        sequences.push_back(windows[member]);
+        n_tokens = std::max(n_tokens, windows[member].size());
+      }
       try {
-        const model::TokenBatch tokens =
-            model::make_token_batch(model_.kernels(), sequences, block_size);
-        for (Result& result : launch({tokens, members})) {
-          n_waiting += result.numbers.size();
-          waiting.push_back(std::move(result));
+        Batch batch = prepare(members, static_cast<std::int64_t>(n_tokens));
+        if (batch.take) {
+          Tensor numbers = ask(sequences, question, batch, compute);
+          n_waiting += numbers.size();
+          waiting.emplace_back(std::move(numbers), std::move(batch));
         }
         begin += members.size();
       } catch (const kernels::OutOfMemory& error) {
@@ -160,11 +208,9 @@ void WindowBatcher::run(const model::SequenceList& windows,
 }
 
 std::vector<float> WindowBatcher::head_outputs(const model::SequenceList& windows) const {
-  const std::size_t targets = model_.config().targets.size();
-  std::vector<float> outputs(windows.size() * targets);  // (n,K)
-  run(windows, [&](const Batch& batch) {
-    const Tensor cls = model_.encode_cls(batch.tokens);  // (B,1,C)
-    return rows_into(outputs, batch.windows, model_.head_output(cls));
+  std::vector<float> outputs(windows.size() * model_.config().targets.size());  // (n,K)
+  run(windows, Question::head, rows_into(outputs), [&](const Inputs& inputs) {
+    return model_.head_output(model_.encode_cls(inputs.tokens));  // (B,K)
   });
   return outputs;
 }
@@ -189,9 +235,8 @@ std::vector<double> WindowBatcher::promoter_log_odds(const model::SequenceList& 
 std::vector<float> WindowBatcher::embeddings(const model::SequenceList& windows) const {
   const auto channels = static_cast<std::size_t>(model_.config().channels);
   std::vector<float> result(windows.size() * channels);  // (n,C)
-  run(windows, [&](const Batch& batch) {
-    const Tensor hidden = model_.encode(batch.tokens);  // (B,T,C)
-    return rows_into(result, batch.windows, model_.pool(hidden, batch.tokens));
+  run(windows, Question::pooled, rows_into(result), [&](const Inputs& inputs) {
+    return model_.pool(model_.encode(inputs.tokens), inputs.tokens);  // (B,C)
   });
   return result;
 }
@@ -199,9 +244,8 @@ std::vector<float> WindowBatcher::embeddings(const model::SequenceList& windows)
 std::vector<float> WindowBatcher::cls_states(const model::SequenceList& windows) const {
   const auto channels = static_cast<std::size_t>(model_.config().channels);
   std::vector<float> result(windows.size() * channels);  // (n,C)
-  run(windows, [&](const Batch& batch) {
-    return rows_into(result, batch.windows, model_.encode_cls(batch.tokens));
-  });
+  run(windows, Question::cls, rows_into(result),
+      [&](const Inputs& inputs) { return model_.encode_cls(inputs.tokens); });
   return result;
 }
 
@@ -209,8 +253,9 @@ std::vector<std::vector<float>> WindowBatcher::token_states(
     const model::SequenceList& windows) const {
   const auto channels = static_cast<std::size_t>(model_.config().channels);
   std::vector<std::vector<float>> result(windows.size());
-  run(windows, [&](const Batch& batch) -> std::vector<Result> {
-    const auto take = [&, members = batch.windows](const std::vector<float>& hidden) {
+  const auto prepare = [&](std::span<const std::size_t> members, std::int64_t) {
+    Batch batch;
+    batch.take = [&, members](const std::vector<float>& hidden) {
       const std::size_t n_row = hidden.size() / members.size();
       for (std::size_t b = 0; b < members.size(); ++b) {
         const std::size_t w = members[b];
@@ -218,8 +263,10 @@ std::vector<std::vector<float>> WindowBatcher::token_states(
         result[w].assign(begin, begin + static_cast<std::ptrdiff_t>(windows[w].size() * channels));
       }
     };
-    return {{model_.encode(batch.tokens), take}};  // (B,T,C)
-  });
+    return batch;
+  };
+  run(windows, Question::tokens, prepare,
+      [&](const Inputs& inputs) { return model_.encode(inputs.tokens); });  // (B,T,C)
   return result;
 }
 
@@ -231,47 +278,48 @@ std::vector<std::vector<double>> WindowBatcher::candidate_log_likelihoods(
     ids.emplace_back(window.ids);
     sums.emplace_back(window.candidates.size(), 0.0);
   }
-  run(ids, [&](const Batch& batch) { return log_likelihoods_of(batch, windows, sums); });
+  const bool rounds = model_.kernels().captures();
+  const auto prepare = [&](std::span<const std::size_t> members, std::int64_t n_tokens) {
+    std::vector<MaskedRow> masked = masked_rows(members, windows, n_tokens);
+    Batch batch;
+    if (masked.empty()) return batch;
+    for (const MaskedRow& row : masked) batch.rows.push_back(row.row);
+    const auto n = static_cast<std::int64_t>(masked.size());
+    batch.rows.resize(static_cast<std::size_t>(rounds ? core::rounded_for_replays(n) : n),
+                      masked.back().row);
+    batch.labels = labels_of(masked, batch.rows.size(), windows);
+    batch.take = [&sums, n_row = batch.rows.size(), labels = batch.labels,
+                  masked = std::move(masked)](const std::vector<float>& values) {
+      for (std::size_t i = 0; i < labels.size(); ++i) {
+        if (labels[i] != kNotAsked) sums[masked[i % n_row].window][i / n_row] -= values[i];
+      }
+    };
+    return batch;
+  };
+  run(ids, Question::masked, prepare,
+      [&](const Inputs& inputs) { return candidate_losses(inputs); });
   return sums;
 }
 
-std::vector<WindowBatcher::Result> WindowBatcher::log_likelihoods_of(
-    const Batch& batch, const std::vector<MaskedWindow>& windows,
-    std::vector<std::vector<double>>& sums) const {
-  std::vector<MaskedRow> masked = masked_rows(batch.windows, windows, batch.tokens.tokens);
-  if (masked.empty()) return {};
-  std::vector<std::int32_t> all;  // (M)
-  for (const MaskedRow& row : masked) all.push_back(row.row);
-  const Tensor hidden = model_.encode_rows(batch.tokens, tensor_of(all));  // (M,C)
-  std::iota(all.begin(), all.end(), 0);
-  const Tensor rows = tensor_of(all);
-  std::vector<std::int32_t> labels = labels_of(masked, windows);  // (candidates,M)
-  const Tensor asked = tensor_of(labels);
+Tensor WindowBatcher::candidate_losses(const Inputs& inputs) const {
+  const Tensor hidden = model_.encode_rows(inputs.tokens, inputs.rows);  // (M,C)
   core::KernelSet& kernels = model_.kernels();
-  Tensor losses = Tensor::empty(kernels, asked.shape(), kernels.parameter_dtype());  // -log p
-  const std::int64_t n = rows.size();
+  const std::int64_t n = inputs.rows.size();
+  std::vector<std::int32_t> every(static_cast<std::size_t>(n));
+  std::iota(every.begin(), every.end(), 0);
+  const Tensor rows = Tensor::from_host(kernels, {n}, std::span<const std::int32_t>(every));
+  const Tensor& labels = inputs.labels;  // (candidates,M)
+  Tensor losses = Tensor::empty(kernels, labels.shape(), kernels.parameter_dtype());
   const std::int64_t most = std::max<std::int64_t>(1, kLogitsAtOnce / model_.config().vocabulary);
   for (std::int64_t begin = 0; begin < n; begin += most) {
     const core::Shape some = {std::min(most, n - begin)};
     const Tensor logits = model_.masked_lm_logits(hidden, rows.view(begin, some));  // (some,V)
-    for (std::int64_t at = begin; at < asked.size(); at += n) {
+    for (std::int64_t at = begin; at < labels.size(); at += n) {
       losses.view(at, some).copy_from(
-          ops::cross_entropy_forward(logits, asked.view(at, some), {}, nullptr));
+          ops::cross_entropy_forward(logits, labels.view(at, some), {}, nullptr));
     }
   }
-  const auto take = [&sums, masked = std::move(masked),
-                     labels = std::move(labels)](const std::vector<float>& values) {
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      if (labels[i] == kNotAsked) continue;
-      sums[masked[i % masked.size()].window][i / masked.size()] -= values[i];
-    }
-  };
-  return {{losses, take}};
-}
-
-Tensor WindowBatcher::tensor_of(const std::vector<std::int32_t>& values) const {
-  return Tensor::from_host(model_.kernels(), {static_cast<std::int64_t>(values.size())},
-                           std::span<const std::int32_t>(values));
+  return losses;
 }
 
 }  // namespace dnabird::predict

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "core/replays.h"
 #include "core/tensor.h"
 #include "model/model.h"
 #include "model/model_config.h"
@@ -73,32 +74,37 @@ class WindowBatcher {
   double seconds() const { return seconds_; }
 
  private:
-  /// One batch and which windows it holds, in the order of B; these until run() ends.
+  /// What is asked of every window of a call.
+  enum class Question : std::int64_t { head, cls, pooled, tokens, masked };
+  /// What the device reads and leaves of a batch.
+  struct Inputs {
+    model::TokenBatch tokens;
+    core::Tensor rows;     // (M) i32, where tokens are masked: of hidden states seen as (B*T,C)
+    core::Tensor labels;   // (candidates,M) i32
+    core::Tensor numbers;  // what was asked for
+  };
+  /// One batch: the windows in it, in the order of B, and what is asked beside their tokens.
   struct Batch {
-    const model::TokenBatch& tokens;
-    std::span<const std::size_t> windows;
+    std::vector<std::int32_t> rows, labels;  // as in Inputs; empty where nothing is masked
+    std::function<void(const std::vector<float>&)> take;  // the numbers, once they are there
   };
-  /// Numbers that the device may still be at work on, and who takes them once they are there.
-  struct Result {
-    core::Tensor numbers;
-    std::function<void(const std::vector<float>&)> take;
-  };
-  /// `launch` asks the device for what is wanted of a batch, and does not wait for it: the next
-  /// batch is made meanwhile. It is called again with a smaller batch where the device's memory did
-  /// not hold one. Results are taken in the order of the batches.
-  void run(const model::SequenceList& windows,
-           const std::function<std::vector<Result>(const Batch&)>& launch) const;
+  using Prepare = std::function<Batch(std::span<const std::size_t> members, std::int64_t tokens)>;
+  /// Each question is asked in one way: `compute` asks the device for its numbers, and does not
+  /// wait for them: the next batch is made meanwhile. `prepare` is called again with a smaller
+  /// batch where the device's memory did not hold one; a batch that nothing is to be taken of is
+  /// left out. Numbers are taken in the order of the batches.
+  void run(const model::SequenceList& windows, Question question, const Prepare& prepare,
+           const std::function<core::Tensor(const Inputs&)>& compute) const;
+  core::Tensor ask(std::span<const model::SequenceList::Sequence> sequences, Question question,
+                   const Batch& batch,
+                   const std::function<core::Tensor(const Inputs&)>& compute) const;
   /// Row b of numbers (B,...) will be row members[b] of `rows`.
-  static std::vector<Result> rows_into(std::vector<float>& rows,
-                                       std::span<const std::size_t> members, core::Tensor numbers);
-  /// Will be taken off the sums of the batch's windows.
-  std::vector<Result> log_likelihoods_of(const Batch& batch,
-                                         const std::vector<MaskedWindow>& windows,
-                                         std::vector<std::vector<double>>& sums) const;
-  core::Tensor tensor_of(const std::vector<std::int32_t>& values) const;  // (n) i32
+  static Prepare rows_into(std::vector<float>& rows);
+  core::Tensor candidate_losses(const Inputs& inputs) const;  // (candidates,M): -log p
 
   const model::Model& model_;
   std::int64_t batch_size_;
+  mutable core::Replays<Inputs> replays_;
   mutable double seconds_ = 0;
 };
 

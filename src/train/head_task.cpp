@@ -44,10 +44,10 @@ nlohmann::ordered_json as_json(const std::vector<Metric>& metrics, std::size_t n
 
 }  // namespace
 
-HeadTrainingTask::HeadTrainingTask(model::Model& model, const seq::Tokenizer& tokenizer,
+HeadTrainingTask::HeadTrainingTask(Replicas& replicas, const seq::Tokenizer& tokenizer,
                                    const data::LabelledData& train, const data::LabelledData& dev,
                                    const HeadOptions& options)
-    : LossTask(model, options.step),
+    : LossTask(replicas, options.step),
       tokenizer_(tokenizer),
       train_(train),
       dev_(dev),
@@ -60,13 +60,13 @@ HeadTrainingTask::HeadTrainingTask(model::Model& model, const seq::Tokenizer& to
       order_(train.rows(), options.step.seed),
       kmers_(seq::as_kmers(tokenizer)) {
   core::require(kmers_ != nullptr || options.masked_lm_weight == 0, "only k-mers can be masked");
-  core::require(train.targets == dev.targets && train.targets == model.config().targets,
+  core::require(train.targets == dev.targets && train.targets == model().config().targets,
                 "train set, dev set and head have different targets");
 }
 
 StepRows HeadTrainingTask::draw(std::int64_t step) {
   StepRows drawn;
-  for (std::int64_t i = 0; i < sequences_of_step(); ++i) {
+  for (std::int64_t i = 0; i < step_options().sequences(); ++i) {
     core::Rng rng(step_options().seed, core::mix(kRowStream, static_cast<std::uint64_t>(step),
                                                  static_cast<std::uint64_t>(i)));
     const auto row = static_cast<std::size_t>(order_.next());

@@ -32,7 +32,7 @@ class HeadTrainingTask : public LossTask {
  public:
   /// All of these must outlive it. The model's head is in standard units. Only k-mers can be
   /// masked: with another tokenizer masked_lm_weight is 0.
-  HeadTrainingTask(model::Model& model, const seq::Tokenizer& tokenizer,
+  HeadTrainingTask(Replicas& replicas, const seq::Tokenizer& tokenizer,
                    const data::LabelledData& train, const data::LabelledData& dev,
                    const HeadOptions& options);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <optional>
 #include <utility>
 
@@ -12,18 +11,6 @@
 namespace dnabird::train {
 
 using core::Tensor;
-
-namespace {
-
-/// Rounded up to eighths of a power of two, so that batches with about as many rows share a shape.
-std::int64_t rounded_up(std::int64_t n) {
-  if (n <= 8) return n;
-  const auto step =
-      static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(n - 1)) / 8);
-  return (n + step - 1) / step * step;
-}
-
-}  // namespace
 
 /// All that the device reads and leaves of a pass.
 struct LossPasses::Inputs {
@@ -58,14 +45,15 @@ void LossPasses::set_inputs(const Pass& pass, Inputs& inputs) const {
   // Only a shape that comes again is worth rows that nothing is learnt from.
   const bool rounds = kernels.captures();
   set_labelled_tokens(kernels, pass.step.rows, pass.members, inputs.batch.tokens,
-                      rounds ? rounded_up(labelled) : labelled, inputs.tokens);
+                      rounds ? core::rounded_for_replays(labelled) : labelled, inputs.tokens);
   if (truth_ != nullptr) {
     for (std::int64_t b = 0; b < inputs.batch.batch; ++b) {  // [CLS]
       read.push_back(static_cast<std::int32_t>(b * inputs.batch.tokens));
     }
   }
   const auto n_read = static_cast<std::int64_t>(read.size());
-  model::set_some_rows(kernels, std::move(read), all, rounds ? rounded_up(n_read) : 0, inputs.read);
+  model::set_some_rows(kernels, std::move(read), all,
+                       rounds ? core::rounded_for_replays(n_read) : 0, inputs.read);
   if (learns_head(pass.step)) {
     std::vector<std::size_t> sources;
     for (const std::size_t row : pass.members) sources.push_back(pass.step.sources[row]);
@@ -80,7 +68,7 @@ void LossPasses::set_inputs(const Pass& pass, Inputs& inputs) const {
       std::span<const double>(std::array{pass.step.head_scale, pass.step.token_scale}));
 }
 
-void LossPasses::run(Inputs& inputs) const {
+void LossPasses::run(Inputs& inputs, const model::GradientsReady& ready) const {
   const auto scale = [&](std::int64_t i) {
     return kernels::LossScale(1, static_cast<const double*>(inputs.scales.view(i, {1}).data()));
   };
@@ -99,7 +87,7 @@ void LossPasses::run(Inputs& inputs) const {
     inputs.losses.view(1, {1}).copy_from(ops::sum(loss.losses));
     masked_token_backward(model_, loss, inputs.tokens.labels, scale(1), cache, dhidden);
   }
-  model_.encode_backward(dhidden, cache);
+  model_.encode_backward(dhidden, cache, ready);
 }
 
 std::vector<std::int64_t> LossPasses::shape_of(const Pass& pass) const {
@@ -109,24 +97,32 @@ std::vector<std::int64_t> LossPasses::shape_of(const Pass& pass) const {
     labelled += count_labels(pass.step.rows, row);
   }
   const auto batch = static_cast<std::int64_t>(pass.members.size());
-  return {batch, tokens, rounded_up(labelled), rounded_up(labelled + batch),
-          learns_head(pass.step)};
+  return {batch, tokens, core::rounded_for_replays(labelled),
+          core::rounded_for_replays(labelled + batch), learns_head(pass.step)};
 }
 
 bool LossPasses::learns_head(const StepRows& step) const {
   return truth_ != nullptr && step.head_scale != 0;
 }
 
+void LossPasses::keep_losses(const Inputs& inputs) {
+  // The next pass may write to the same.
+  losses_.push_back(Tensor::empty(model_.kernels(), {2}, core::DType::f64));
+  losses_.back().copy_from(inputs.losses);
+}
+
 void LossPasses::add(const Pass& pass) {
   core::require(has_loss(pass.step, pass.members), "a pass without a loss");
+  if (pass.ready) {
+    Inputs inputs;
+    set_inputs(pass, inputs);
+    run(inputs, pass.ready);
+    keep_losses(inputs);
+    return;
+  }
   replays_.run(
       shape_of(pass), [&](Inputs& inputs) { set_inputs(pass, inputs); },
-      [&](Inputs& inputs) { run(inputs); },
-      [&](Inputs& inputs) {
-        // The next pass may write to the same.
-        losses_.push_back(Tensor::empty(model_.kernels(), {2}, core::DType::f64));
-        losses_.back().copy_from(inputs.losses);
-      });
+      [&](Inputs& inputs) { run(inputs, {}); }, [&](Inputs& inputs) { keep_losses(inputs); });
 }
 
 std::vector<LossSums> LossPasses::take_losses() {

@@ -43,6 +43,7 @@ class LossPasses {
     const StepRows& step;
     std::span<const std::size_t> members;  // rows of the step, at least one
     std::uint64_t seed, noise;             // of dropout: of the run, and of this pass alone
+    model::GradientsReady ready = {};      // Model::encode_backward; such a pass is not captured
   };
   /// Whether there is anything to learn in the members.
   bool has_loss(const StepRows& step, std::span<const std::size_t> members) const;
@@ -59,7 +60,8 @@ class LossPasses {
   /// Passes of one shape differ only in what lies in the tensors of their inputs.
   std::vector<std::int64_t> shape_of(const Pass& pass) const;
   void set_inputs(const Pass& pass, Inputs& inputs) const;
-  void run(Inputs& inputs) const;
+  void run(Inputs& inputs, const model::GradientsReady& ready) const;
+  void keep_losses(const Inputs& inputs);
 
   model::Model& model_;
   const HeadTruth* truth_;

@@ -77,10 +77,10 @@ MaskedScore MaskedDevSet::score(const model::Model& model) const {
   return score;
 }
 
-MaskedLmTask::MaskedLmTask(model::Model& model, const seq::KmerTokenizer& tokenizer,
+MaskedLmTask::MaskedLmTask(Replicas& replicas, const seq::KmerTokenizer& tokenizer,
                            data::WindowSampler& sampler, const MaskedDevSet* dev,
                            const MaskedLmOptions& options)
-    : LossTask(model, options.step),
+    : LossTask(replicas, options.step),
       tokenizer_(tokenizer),
       sampler_(sampler),
       dev_(dev),
@@ -88,7 +88,7 @@ MaskedLmTask::MaskedLmTask(model::Model& model, const seq::KmerTokenizer& tokeni
 
 StepRows MaskedLmTask::draw(std::int64_t) {
   StepRows drawn;
-  for (std::int64_t i = 0; i < sequences_of_step(); ++i) {
+  for (std::int64_t i = 0; i < step_options().sequences(); ++i) {
     core::Rng rng(step_options().seed,
                   core::mix(kMaskStream, static_cast<std::uint64_t>(sampler_.state().drawn)));
     seq::MaskedTokens masked =

@@ -49,7 +49,7 @@ struct MaskedLmOptions {
 class MaskedLmTask : public LossTask {
  public:
   /// All of these must outlive it; `dev` may be null.
-  MaskedLmTask(model::Model& model, const seq::KmerTokenizer& tokenizer,
+  MaskedLmTask(Replicas& replicas, const seq::KmerTokenizer& tokenizer,
                data::WindowSampler& sampler, const MaskedDevSet* dev,
                const MaskedLmOptions& options);
 

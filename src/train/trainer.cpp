@@ -32,15 +32,18 @@ std::string short_number(double value) {
   return text;
 }
 
-Trainer::Trainer(model::Model& model, TrainingTask& task, TrainerOptions options, json identity)
-    : model_(model),
+Trainer::Trainer(Replicas& replicas, TrainingTask& task, TrainerOptions options, json identity)
+    : replicas_(replicas),
+      model_(replicas.model(0)),
       task_(task),
       options_(std::move(options)),
-      identity_(std::move(identity)),
-      optimizer_(model.parameters(), options_.adamw) {
+      identity_(std::move(identity)) {
+  for (std::size_t r = 0; r < replicas.count(); ++r) {
+    optimizers_.push_back(std::make_unique<AdamW>(replicas.model(r).parameters(), options_.adamw));
+  }
   core::require(options_.eval_every > 0 && options_.schedule.steps > 0, "a run without steps");
   if (options_.checkpoint_every == 0) options_.checkpoint_every = options_.eval_every;
-  if (options_.average > 0) average_.emplace(options_.average, model.parameters().values());
+  if (options_.average > 0) average_.emplace(options_.average, model_.parameters().values());
 }
 
 std::string Trainer::checkpoint_path(const std::string& folder) {
@@ -76,8 +79,10 @@ void Trainer::resume(Checkpoint checkpoint) {
                     "' is not a checkpoint of this version: " + problem.what());
   }
   set_weights(checkpoint.parameters);
-  optimizer_.first_moment().set(std::span<const float>(checkpoint.first_moment));
-  optimizer_.second_moment().set(std::span<const float>(checkpoint.second_moment));
+  for (const auto& optimizer : optimizers_) {
+    optimizer->first_moment().set(std::span<const float>(checkpoint.first_moment));
+    optimizer->second_moment().set(std::span<const float>(checkpoint.second_moment));
+  }
   if (average_) {
     core::require(!checkpoint.average.empty(), "a checkpoint without averaged weights");
     average_->restore(std::move(checkpoint.average));
@@ -101,8 +106,8 @@ void Trainer::save_checkpoint() {
         {"step", best_->step}, {"headline", best_->headline}, {"metrics", best_->metrics.dump()}};
   }
   checkpoint.parameters = parameters.values().to_floats();
-  checkpoint.first_moment = optimizer_.first_moment().to_floats();
-  checkpoint.second_moment = optimizer_.second_moment().to_floats();
+  checkpoint.first_moment = optimizers_[0]->first_moment().to_floats();
+  checkpoint.second_moment = optimizers_[0]->second_moment().to_floats();
   if (average_) checkpoint.average = average_->values();
   checkpoint.best = best_weights_;
   write_checkpoint(checkpoint_path(options_.folder), checkpoint);
@@ -127,18 +132,19 @@ void Trainer::stop_not_finite(const std::string& what, double value) const {
 void Trainer::train_step() {
   const double begin = seconds_now();
   ++step_;
-  model::Parameters& parameters = model_.parameters();
-  parameters.gradients().zero();
   task_.accumulate(step_);
-  const core::Tensor squares = ops::sum_of_squares(parameters.gradients());
   const double lr = options_.schedule.learning_rate(step_);
-  optimizer_.update(step_, lr, options_.clip, squares);
+  std::vector<core::Tensor> squares(replicas_.count());
+  replicas_.each([&](std::size_t r, model::Model& model) {
+    squares[r] = ops::sum_of_squares(model.parameters().gradients());
+    optimizers_[r]->update(step_, lr, options_.clip, squares[r]);
+  });
   // From here on the device is waited for.
   const StepLoss result = task_.loss();
   if (!std::isfinite(result.loss)) stop_not_finite("loss", result.loss);
-  const double norm = std::sqrt(squares.to_doubles()[0]);
+  const double norm = std::sqrt(squares[0].to_doubles()[0]);
   if (!std::isfinite(norm)) stop_not_finite("norm of the gradient", norm);
-  if (average_) average_->update(step_, parameters.values());
+  if (average_) average_->update(step_, model_.parameters().values());
 
   ordered_json line{{"step", step_}, {"loss", result.loss}};
   for (const auto& [name, value] : result.parts) line[name] = value;
@@ -183,6 +189,7 @@ void Trainer::evaluate() {
 
 void Trainer::run() {
   started_ = seconds_now();
+  replicas_.copy_weights();
   log_.emplace(log_path(options_.folder), log_bytes_);
   if (step_ == 0) save_checkpoint();  // so that a run killed at any moment can be resumed
   core::Progress progress("training", "steps", options_.schedule.steps);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "model/model.h"
 #include "train/checkpoint.h"
 #include "train/optimizer.h"
+#include "train/replicas.h"
 #include "train/schedule.h"
 #include "train/train_log.h"
 
@@ -36,12 +38,12 @@ struct Evaluation {
   nlohmann::ordered_json metrics;  // for the log and the model's provenance
 };
 
-/// What is learnt. The model is the one that the trainer updates.
+/// What is learnt. The replicas are those that the trainer updates.
 class TrainingTask {
  public:
   virtual ~TrainingTask() = default;
-  /// Draws the sequences of step 1, 2, ... and adds the gradients of their loss; does not wait for
-  /// the device.
+  /// Draws the sequences of step 1, 2, ... and sets the gradients of each replica to those of their
+  /// loss; does not wait for the devices.
   virtual void accumulate(std::int64_t step) = 0;
   /// Of the last accumulate(); waits.
   virtual StepLoss loss() = 0;
@@ -72,7 +74,7 @@ struct BestStep {
 class Trainer {
  public:
   /// `identity` is kept in the checkpoints as it is.
-  Trainer(model::Model& model, TrainingTask& task, TrainerOptions options, nlohmann::json identity);
+  Trainer(Replicas& replicas, TrainingTask& task, TrainerOptions options, nlohmann::json identity);
 
   static std::string checkpoint_path(const std::string& folder);
   static std::string log_path(const std::string& folder);
@@ -96,11 +98,12 @@ class Trainer {
   void set_weights(const std::vector<float>& values);
   [[noreturn]] void stop_not_finite(const std::string& what, double value) const;
 
-  model::Model& model_;
+  Replicas& replicas_;
+  model::Model& model_;  // the first of them, which is evaluated and kept
   TrainingTask& task_;
   TrainerOptions options_;
   nlohmann::json identity_;
-  AdamW optimizer_;
+  std::vector<std::unique_ptr<AdamW>> optimizers_;  // by replica
   std::optional<WeightAverage> average_;
   std::optional<TrainLog> log_;
 

@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 #include <numeric>
 
 #include "core/rng.h"
 #include "support/errors.h"
 #include "support/random_model.h"
+#include "support/recording_kernel_set.h"
 
 namespace dnabird::predict {
 namespace {
@@ -140,6 +142,47 @@ TEST(WindowBatcher, ModelsWithoutTheHeadThatIsAskedForSaySo) {
   EXPECT_FALSE(promoter_class(other.model->config()));
   const support::RandomModel known = random_model({.targets = {"promoter", "exon", "intron"}});
   EXPECT_EQ(promoter_class(known.model->config()), 0);
+}
+
+/// What a batcher says of some windows, in turn by every method.
+std::vector<std::vector<float>> answers(const WindowBatcher& batcher,
+                                        const seq::KmerTokenizer& kmers, std::uint64_t seed) {
+  core::Rng rng(seed);
+  std::vector<Tokens> windows;
+  std::vector<MaskedWindow> masked;
+  // The first of five is the longest: all batches have one shape but for what is masked.
+  for (int i = 0; i < 10; ++i) {
+    const std::int64_t n = i % 5 == 0 ? 46 : 36 + static_cast<std::int64_t>(rng.below(10));
+    windows.push_back(kmers.encode(random_bases(n, rng)));
+    const auto hidden = static_cast<std::ptrdiff_t>(1 + rng.below(4));
+    MaskedWindow window{windows.back(), 3, {}};
+    for (int c = 0; c < 2; ++c) {
+      window.candidates.emplace_back(hidden, static_cast<std::int32_t>(5 + rng.below(60)));
+    }
+    std::fill_n(window.ids.begin() + 3, hidden, seq::kMask);
+    masked.push_back(window);
+  }
+  std::vector<std::vector<float>> all{batcher.head_outputs(windows), batcher.embeddings(windows),
+                                      batcher.cls_states(windows)};
+  for (std::vector<float>& states : batcher.token_states(windows)) all.push_back(states);
+  for (const std::vector<double>& sums : batcher.candidate_log_likelihoods(masked)) {
+    all.emplace_back(sums.begin(), sums.end());
+  }
+  return all;
+}
+
+TEST(WindowBatcher, CapturedBatchesHaveTheBytesOfThoseThatAreNot) {
+  const support::RandomModel plain = random_model();
+  auto recorder = std::make_unique<test::RecordingKernelSet>(core::open_device("cpu", "f32", 1));
+  const test::RecordingKernelSet& recording = *recorder;
+  const support::RandomModel captured = random_model({}, std::move(recorder));
+  const WindowBatcher expected(*plain.model, 5), actual(*captured.model, 5);
+  for (std::uint64_t call = 1; call <= 4; ++call) {
+    EXPECT_EQ(answers(actual, captured.tokenizer, call), answers(expected, plain.tokenizer, call))
+        << "call " << call;
+  }
+  EXPECT_GE(recording.captured(), 5);
+  EXPECT_GT(recording.runs(), 20);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/device.h"
@@ -26,8 +27,10 @@ struct RandomModel {
 };
 
 /// 2 layers, 16 channels, blocks of 16; weights so large that its outputs differ clearly.
-inline RandomModel random_model(const RandomModelShape& shape = {}) {
-  RandomModel result{core::open_device("cpu", "f32", 1), {shape.k, shape.stride}, nullptr};
+inline RandomModel random_model(const RandomModelShape& shape = {},
+                                std::unique_ptr<kernels::KernelSet> kernels = nullptr) {
+  if (!kernels) kernels = core::open_device("cpu", "f32", 1);
+  RandomModel result{std::move(kernels), {shape.k, shape.stride}, nullptr};
   model::ModelConfig config;
   config.vocabulary = result.tokenizer.vocabulary_size();
   config.channels = 16;

@@ -38,6 +38,7 @@ class Setting {
     config.dropout = dropout;
     model_ = std::make_unique<model::Model>(*kernels_, config);
     test::randomize(*model_, 3);
+    replicas_ = std::make_unique<Replicas>(*model_);
     data_.task = task;
     data_.targets = config.targets;
     data_.sequences = random_sequences(12);
@@ -64,7 +65,7 @@ class Setting {
     options.both_strands = true;
     options.masked_lm_weight = 0.3;
     options.masking.fraction = 0.3;
-    return std::make_unique<HeadTrainingTask>(*model_, tokenizer_, data_, data_, options);
+    return std::make_unique<HeadTrainingTask>(*replicas_, tokenizer_, data_, data_, options);
   }
 
   std::unique_ptr<TrainingTask> masked_task(const Split& split) {
@@ -76,7 +77,7 @@ class Setting {
     MaskedLmOptions options;
     options.step = {split.batch_size, split.accumulate};
     options.masking.fraction = 0.3;
-    return std::make_unique<MaskedLmTask>(*model_, tokenizer_, *sampler_, nullptr, options);
+    return std::make_unique<MaskedLmTask>(*replicas_, tokenizer_, *sampler_, nullptr, options);
   }
 
   /// Gradients of step 1, whatever came before.
@@ -95,6 +96,7 @@ class Setting {
   std::unique_ptr<kernels::KernelSet> kernels_;
   seq::KmerTokenizer tokenizer_;
   std::unique_ptr<model::Model> model_;
+  std::unique_ptr<Replicas> replicas_;
   data::LabelledData data_;
   std::unique_ptr<data::WindowSampler> sampler_;
   double loss_ = 0;

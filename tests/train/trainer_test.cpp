@@ -79,12 +79,13 @@ class TrainerTest : public testing::Test {
   TempFolder folder_;
   std::unique_ptr<kernels::KernelSet> kernels_;
   model::Model model_;
+  Replicas replicas_{model_};
   TrainerOptions options_;
 };
 
 TEST_F(TrainerTest, KeepsTheBestStep) {
   ScriptedTask task(model_, {0.1, 0.5, 0.5, 0.3, 0.2});
-  Trainer trainer(model_, task, options_, {});
+  Trainer trainer(replicas_, task, options_, {});
   trainer.run();
   EXPECT_EQ(trainer.step(), 10);
   EXPECT_EQ(trainer.best()->step, 4) << "the first of equals";
@@ -96,14 +97,14 @@ TEST_F(TrainerTest, KeepsTheBestStep) {
 
 TEST_F(TrainerTest, AnythingIsBetterThanAnUndefinedFigure) {
   ScriptedTask task(model_, {NAN, NAN, -0.5, NAN, -0.7});
-  Trainer trainer(model_, task, options_, {});
+  Trainer trainer(replicas_, task, options_, {});
   trainer.run();
   EXPECT_EQ(trainer.best()->step, 6);
 }
 
 TEST_F(TrainerTest, WithoutDevTheLastWeightsStay) {
   ScriptedTask task(model_, {});
-  Trainer trainer(model_, task, options_, {});
+  Trainer trainer(replicas_, task, options_, {});
   trainer.run();
   EXPECT_FALSE(trainer.best());
   // A constant gradient makes every update of AdamW one of the learning rate.
@@ -113,13 +114,13 @@ TEST_F(TrainerTest, WithoutDevTheLastWeightsStay) {
 TEST_F(TrainerTest, PatienceCountsEvaluationsWithoutGain) {
   options_.patience = 2;
   ScriptedTask task(model_, {0.1, 0.05, 0.2, 0.2, 0.1});
-  Trainer trainer(model_, task, options_, {});
+  Trainer trainer(replicas_, task, options_, {});
   trainer.run();
   EXPECT_EQ(trainer.step(), 10);
   EXPECT_EQ(task.seen.size(), 5u);
 
   ScriptedTask sooner(model_, {0.1, 0.05, 0.02});
-  Trainer stopped(model_, sooner, options_, {});
+  Trainer stopped(replicas_, sooner, options_, {});
   stopped.run();
   EXPECT_EQ(stopped.step(), 6);
   EXPECT_EQ(stopped.best()->step, 2);
@@ -129,7 +130,7 @@ TEST_F(TrainerTest, EvaluatesAndKeepsTheAverage) {
   options_.average = 0.5;
   options_.eval_every = 10;
   ScriptedTask task(model_, {1});
-  Trainer trainer(model_, task, options_, {});
+  Trainer trainer(replicas_, task, options_, {});
   trainer.run();
   // The weights are -0.01 * step, nearly; the average of the last lags behind them.
   double average = 0;
@@ -148,7 +149,7 @@ TEST_F(TrainerTest, ClipsTheNormOfTheGradient) {
   options_.schedule.steps = 1;
   options_.clip = 0.5;
   ScriptedTask task(model_, {});
-  Trainer trainer(model_, task, options_, {});
+  Trainer trainer(replicas_, task, options_, {});
   trainer.run();
   const double clipped = 0.5 / std::sqrt(static_cast<double>(model_.parameters().size()));
   EXPECT_NEAR(first_weight(), -0.01 * clipped / (clipped + 1), 1e-7);
@@ -159,7 +160,7 @@ TEST_F(TrainerTest, GoesOnFromACheckpointAsIfNothingHadBeen) {
   options_.checkpoint_every = 3;
   const std::vector<double> headlines = {0.1, 0.5, 0.4, 0.3, 0.2};
   ScriptedTask whole(model_, headlines);
-  Trainer trainer(model_, whole, options_, {{"made", "by a test"}});
+  Trainer trainer(replicas_, whole, options_, {{"made", "by a test"}});
   trainer.run();
   const std::vector<float> expected = model_.parameters().values().to_floats();
   const Checkpoint end = read_checkpoint(checkpoint(), model_.parameters().size());
@@ -169,7 +170,7 @@ TEST_F(TrainerTest, GoesOnFromACheckpointAsIfNothingHadBeen) {
   model_.parameters().values().zero();
   ScriptedTask broken(model_, headlines);
   broken.bad_step = 8;
-  Trainer first(model_, broken, options_, {{"made", "by a test"}});
+  Trainer first(replicas_, broken, options_, {{"made", "by a test"}});
   EXPECT_THROW(first.run(), core::DataError);
   Checkpoint kept =
       read_checkpoint(Trainer::checkpoint_path(second.path()), model_.parameters().size());
@@ -178,8 +179,9 @@ TEST_F(TrainerTest, GoesOnFromACheckpointAsIfNothingHadBeen) {
 
   model::Model other(*kernels_, model_.config());
   // The third evaluation, of step 6, was before the checkpoint.
+  Replicas others(other);
   ScriptedTask rest(other, {0.3, 0.2});
-  Trainer resumed(other, rest, options_, {{"made", "by a test"}});
+  Trainer resumed(others, rest, options_, {{"made", "by a test"}});
   resumed.resume(std::move(kept));
   EXPECT_EQ(rest.drawn, 6);
   resumed.run();
@@ -197,7 +199,7 @@ TEST_F(TrainerTest, StopsAtWhatIsNotFinite) {
   const auto run = [&](auto prepare) {
     ScriptedTask task(model_, {1, 1, 1, 1, 1});
     prepare(task);
-    Trainer(model_, task, options_, {}).run();
+    Trainer(replicas_, task, options_, {}).run();
   };
   EXPECT_THAT([&] { run([](ScriptedTask& task) { task.bad_step = 5; }); },
               throws_data_error("step 5: the loss is nan", checkpoint(), "of step 4", "--lr"));
@@ -217,7 +219,7 @@ TEST_F(TrainerTest, StopsAtWhatIsNotFinite) {
 
 TEST_F(TrainerTest, ACheckpointOfAnotherKindIsRefused) {
   ScriptedTask task(model_, {});
-  Trainer trainer(model_, task, options_, {});
+  Trainer trainer(replicas_, task, options_, {});
   Checkpoint checkpoint;
   checkpoint.state = {{"step", 3}};
   EXPECT_THAT([&] { trainer.resume(checkpoint); },

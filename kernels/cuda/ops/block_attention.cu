@@ -31,7 +31,7 @@ Plan plan_of(const Context& context, const Args& args, std::initializer_list<con
   const AttentionKernels kernels =
       choose_attention_kernels({type, args.pattern.block_size, args.head_size, args.scale, aligned},
                                tile_kernels(context.schedules.asked(), context.capability));
-  return {type, kernels, context.schedules.get(context.stream, args.pattern, kernels)};
+  return {type, kernels, context.schedules.get(context, args.pattern, kernels)};
 }
 
 /// What forward and backward have in common.

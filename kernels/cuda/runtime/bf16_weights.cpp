@@ -3,6 +3,8 @@
 #include <iterator>
 
 #include "kernels/cuda/ops/to_bf16.h"
+#include "kernels/cuda/runtime/capture.h"
+#include "kernels/cuda/runtime/context.h"
 
 namespace dnabird::kernels::cuda {
 
@@ -43,16 +45,24 @@ const Bf16* Bf16Weights::find(const Context& context, const float* weight, std::
   if (behind == parameters_.begin()) return nullptr;
   auto& [begin, kept] = *std::prev(behind);
   if (as_bytes(weight + elements) > begin + kept.bytes) return nullptr;
+  if (kept.stale) round(context, begin, kept);
+  return kept.rounded + (weight - reinterpret_cast<const float*>(begin));
+}
+
+void Bf16Weights::refresh(const Context& context) {
+  for (auto& [begin, kept] : parameters_) {
+    if (kept.stale && kept.rounded != nullptr) round(context, begin, kept);
+  }
+}
+
+void Bf16Weights::round(const Context& context, const std::byte* begin, Kept& kept) const {
+  context.capture.refuse("weights that have not been rounded before");
   const std::size_t all = kept.bytes / sizeof(float);
-  const float* first = reinterpret_cast<const float*>(begin);
   if (kept.rounded == nullptr) {
     kept.rounded = static_cast<Bf16*>(pool_.allocate(all * sizeof(Bf16)));
   }
-  if (kept.stale) {
-    to_bf16(context, all, first, kept.rounded);
-    kept.stale = false;
-  }
-  return kept.rounded + (weight - first);
+  to_bf16(context, all, reinterpret_cast<const float*>(begin), kept.rounded);
+  kept.stale = false;
 }
 
 }  // namespace dnabird::kernels::cuda

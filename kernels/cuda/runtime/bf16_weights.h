@@ -29,6 +29,8 @@ class Bf16Weights {
   /// The `elements` floats at `weight`, rounded, for work on the context's stream; null if they are
   /// no parameters. Valid until parameters change.
   const Bf16* find(const Context& context, const float* weight, std::size_t elements);
+  /// Rounds again what is stale of all that was ever asked for, where a graph reads it.
+  void refresh(const Context& context);
 
  private:
   struct Kept {
@@ -36,6 +38,7 @@ class Bf16Weights {
     Bf16* rounded = nullptr;  // all of them, once asked for
     bool stale = true;
   };
+  void round(const Context& context, const std::byte* begin, Kept& kept) const;
 
   MemoryPool& pool_;
   std::map<const std::byte*, Kept> parameters_;  // by where they begin

@@ -12,6 +12,7 @@ namespace dnabird::kernels::cuda {
 
 class CublasLt;
 class Bf16Weights;
+class Capture;
 class PatternSchedules;
 
 struct Context {
@@ -22,6 +23,7 @@ struct Context {
   CublasLt& products;
   Bf16Weights& weights;         // parameters rounded to bf16
   PatternSchedules& schedules;  // of block attention
+  Capture& capture;             // of the stream, if one is going on
   bool rounds_f32;              // products of f32 may round their operands to TF32
 };
 

@@ -2,6 +2,8 @@
 
 #include <cuda_runtime.h>
 
+#include <functional>
+#include <memory>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -15,56 +17,14 @@
 #include "kernels/cuda/ops/losses.h"
 #include "kernels/cuda/ops/optimizer.h"
 #include "kernels/cuda/ops/rows.h"
-#include "kernels/cuda/runtime/bf16_weights.h"
+#include "kernels/cuda/runtime/capture.h"
 #include "kernels/cuda/runtime/check.h"
-#include "kernels/cuda/runtime/context.h"
-#include "kernels/cuda/runtime/cublaslt.h"
-#include "kernels/cuda/runtime/device_memory.h"
+#include "kernels/cuda/runtime/device.h"
 #include "kernels/cuda/runtime/devices.h"
-#include "kernels/cuda/runtime/pattern_schedules.h"
 
 namespace dnabird::kernels::cuda {
 
 namespace {
-
-class Stream {
- public:
-  Stream() {
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creation of a stream");
-  }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-  ~Stream() { cudaStreamDestroy(stream_); }
-  cudaStream_t get() const { return stream_; }
-
- private:
-  cudaStream_t stream_ = nullptr;
-};
-
-/// What the kernels of all types share. The device must be the current one at construction.
-struct Device {
-  Device(int number, DeviceFacts its_facts, bool rounds_f32)
-      : index(number),
-        facts(std::move(its_facts)),
-        pool(device_memory()),
-        products(pool),
-        weights(pool),
-        schedules(pool),
-        context{stream.get(), pool,    facts.capability, facts.multiprocessors,
-                products,     weights, schedules,        rounds_f32} {}
-  ~Device() { cudaStreamSynchronize(stream.get()); }
-  Device(const Device&) = delete;
-  Device& operator=(const Device&) = delete;
-
-  int index;
-  DeviceFacts facts;
-  Stream stream;
-  MemoryPool pool;
-  CublasLt products;
-  Bf16Weights weights;
-  PatternSchedules schedules;
-  Context context;
-};
 
 /// What device_stream() knows all CUDA kernel sets by.
 class OnStream : public KernelSet {
@@ -107,11 +67,18 @@ class CudaKernelSet final : public OnStream {
     device_->pool.release(memory);
   }
   std::int64_t system_allocations() const override { return device_->pool.system_allocations(); }
+  bool captures() const override { return device_->uses_graphs; }
+  std::unique_ptr<CapturedWork> capture(const std::function<void()>& work) override {
+    context();
+    return capture_graph(device_, work);
+  }
   void copy_in(void* device, const void* host, std::size_t bytes) override {
+    if (device_->capture.active() && bytes > 0) host = device_->capture.keep_copy(host, bytes);
     move(device, host, bytes, cudaMemcpyHostToDevice);
   }
   void copy_out(void* host, const void* device, std::size_t bytes) override {
     if (bytes == 0) return;
+    device_->capture.refuse("a copy to the host");
     check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, context().stream),
           "copy to the host");
     synchronize();
@@ -125,6 +92,7 @@ class CudaKernelSet final : public OnStream {
     check(cudaMemsetAsync(memory, 0, bytes, context().stream), "zeroing of memory");
   }
   void synchronize() override {
+    device_->capture.refuse("a wait for the device");
     check(cudaStreamSynchronize(context().stream), "work on the device");
   }
 

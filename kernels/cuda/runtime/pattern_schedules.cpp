@@ -3,6 +3,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/cuda/runtime/capture.h"
 #include "kernels/cuda/runtime/check.h"
 
 namespace dnabird::kernels::cuda {
@@ -75,16 +76,20 @@ AttentionSchedules::AttentionSchedules(MemoryPool& pool, cudaStream_t stream, co
 PatternSchedules::PatternSchedules(MemoryPool& pool)
     : pool_(pool), asked_(asked_attention_kernels()), kept_(kMostBytes) {}
 
-std::shared_ptr<const AttentionSchedules> PatternSchedules::get(cudaStream_t stream,
+std::shared_ptr<const AttentionSchedules> PatternSchedules::get(const Context& context,
                                                                 const BlockPatternView& pattern,
                                                                 AttentionKernels kernels) {
   const Key key{pattern.id, kernels};
   if (pattern.id != 0) {
-    if (const auto* kept = kept_.find(key)) return *kept;
+    if (const auto* kept = kept_.find(key)) {
+      context.capture.keep(*kept);
+      return *kept;
+    }
   }
+  context.capture.refuse("a pattern of attention that has not been compiled before");
   const Schedule rows = schedule_for(kernels, pattern, Side::rows);
   const Schedule columns = schedule_for(kernels, pattern, Side::columns);
-  auto schedules = std::make_shared<const AttentionSchedules>(pool_, stream, rows, columns);
+  auto schedules = std::make_shared<const AttentionSchedules>(pool_, context.stream, rows, columns);
   if (pattern.id != 0) kept_.insert(key, schedules, bytes_of(rows) + bytes_of(columns));
   return schedules;
 }

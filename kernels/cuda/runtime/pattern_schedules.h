@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kernels/cuda/attention/plan.h"
+#include "kernels/cuda/runtime/context.h"
 #include "kernels/cuda/runtime/recently_used.h"
 #include "kernels/memory_pool.h"
 
@@ -41,8 +42,9 @@ class PatternSchedules {
 
   /// The schedules of a pattern, compiled now if they are not there. The caller holds them until
   /// its last launch with them, on the same stream always; memory that is released then is reused
-  /// later on the stream. Throws what compile_schedule throws.
-  std::shared_ptr<const AttentionSchedules> get(cudaStream_t stream,
+  /// later on the stream. A graph that is being captured keeps them too. Throws what
+  /// compile_schedule throws; CannotCapture if a graph would have to compile them.
+  std::shared_ptr<const AttentionSchedules> get(const Context& context,
                                                 const BlockPatternView& pattern,
                                                 AttentionKernels kernels);
 
