@@ -103,12 +103,21 @@ score() {
 # score_like_cpu PRECISION TOLERANCE: against the CPU in f32, and a second run, byte by byte.
 score_like_cpu() {
   score "$device" "$1" "$scratch/a.vcf" && score "$device" "$1" "$scratch/b.vcf" || return 1
-  if ! cmp <(grep -v '^##dnabirdCommand' "$scratch/a.vcf") \
-    <(grep -v '^##dnabirdCommand' "$scratch/b.vcf"); then
+  if ! same_scores "$scratch/a.vcf" "$scratch/b.vcf"; then
     echo "two runs differ"
     return 1
   fi
   scores_agree "$scratch/cpu.vcf" "$scratch/a.vcf" "$2"
+}
+
+# same_scores FILE FILE: but for the command lines.
+same_scores() {
+  cmp <(grep -v '^##dnabirdCommand' "$1") <(grep -v '^##dnabirdCommand' "$2")
+}
+
+# with_graphs COMMAND...: batches and passes as CUDA graphs.
+with_graphs() {
+  DNABIRD_CUDA_GRAPHS=on "$@"
 }
 
 # train DEVICE PRECISION FOLDER
@@ -124,12 +133,13 @@ last_loss() {
 
 # train_like_cpu PRECISION TOLERANCE: of the last loss, relative; two runs give the same weights.
 train_like_cpu() {
-  train "$device" "$1" "$scratch/a_$1" && train "$device" "$1" "$scratch/b_$1" || return 1
-  if ! cmp "$scratch/a_$1/model.safetensors" "$scratch/b_$1/model.safetensors"; then
+  local a=$scratch/a_$1_${DNABIRD_CUDA_GRAPHS-off} b=$scratch/b_$1_${DNABIRD_CUDA_GRAPHS-off}
+  train "$device" "$1" "$a" && train "$device" "$1" "$b" || return 1
+  if ! cmp "$a/model.safetensors" "$b/model.safetensors"; then
     echo "two runs differ"
     return 1
   fi
-  awk -v a="$(last_loss "$scratch/cpu")" -v b="$(last_loss "$scratch/a_$1")" -v most="$2" 'BEGIN {
+  awk -v a="$(last_loss "$scratch/cpu")" -v b="$(last_loss "$a")" -v most="$2" 'BEGIN {
     d = (a - b) / a; if (d < 0) d = -d
     printf "loss after 30 steps %s, of the CPU %s (at most %s apart)\n", b, a, most
     exit !(a != "" && b != "" && d <= most)
@@ -150,10 +160,9 @@ score_speed() {
     }' >"$scratch/many.vcf"
   nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits -lms 100 \
     >"$scratch/busy" 2>/dev/null &
-  local sampler=$! begin=$EPOCHREALTIME code end
+  local sampler=$! begin=$EPOCHREALTIME code end scored=$scratch/many_scored_${DNABIRD_CUDA_GRAPHS-off}.vcf
   "$build/dnabird" score -m "$root/models/promoter-small" \
-    -f "$root/examples/score_vcf/chr20_140kb.fa.gz" --device "$device" -o "$scratch/many_scored.vcf" \
-    "$scratch/many.vcf"
+    -f "$root/examples/score_vcf/chr20_140kb.fa.gz" --device "$device" -o "$scored" "$scratch/many.vcf"
   code=$? end=$EPOCHREALTIME
   kill "$sampler" 2>/dev/null
   awk -v records="$1" -v begin="$begin" -v end="$end" '
@@ -171,7 +180,7 @@ score_speed() {
 benchmarks() {
   "$build/dnabird_bench" --device "$device" 2>&1
   local code=$?
-  [ "$code" -eq 0 ] && echo "bench.log has the table"
+  [ "$code" -eq 0 ] && echo "the log has the table"
   return "$code"
 }
 
@@ -216,10 +225,11 @@ fi
 use_libraries "$build"
 export build
 export -f show_device build_all device_tests sanitizer_verdict sanitized raced scores scores_agree score \
-  score_like_cpu train last_loss train_like_cpu score_speed benchmarks card_architecture cuda_program
+  score_like_cpu same_scores with_graphs train last_loss train_like_cpu score_speed benchmarks \
+  card_architecture cuda_program
 export DNABIRD_TEST_DATA=$root/tests/data
 
-rm -f "$out"/{build,tests,commands,sanitizer,bench}.log "$out/table.md"
+rm -f "$out"/{build,tests,commands,graphs,sanitizer,bench}.log "$out/table.md"
 [ $# -eq 2 ] || step build 270 build build_all
 step tests 20 device show_device
 step tests 20 'products of cuBLASLt' "$build/cuda_products_test"
@@ -235,6 +245,11 @@ step commands 30 'pretrain, f32' train_like_cpu f32 1e-3
 step commands 30 'pretrain, bf16' train_like_cpu bf16 2e-2
 step bench 100 benchmarks benchmarks
 step commands 40 'score, speed' score_speed 130000
+step graphs 30 'pretrain, bf16, graphs' with_graphs train_like_cpu bf16 2e-2
+step graphs 40 'score, graphs' with_graphs score_speed 130000
+step graphs 5 'score, graphs, bytes' same_scores "$scratch/many_scored_off.vcf" \
+  "$scratch/many_scored_on.vcf"
+step graphs 100 'benchmarks, graphs' with_graphs benchmarks
 step sanitizer 60 memcheck sanitized memcheck kernels_tests "$memcheck_filter"
 step sanitizer 60 racecheck raced kernels_tests "$racecheck_filter"
 

@@ -107,6 +107,29 @@ TEST_F(Pretrain, ThreadsChangeNoByte) {
             read_text(folder_ / "one/model.safetensors"));
 }
 
+TEST_F(Pretrain, SeveralDevicesLearnTogetherWhatOneLearns) {
+  const Words words{"genome.fa",    "more.csv", "--dev",        "dev.csv", "--steps",   "12",
+                    "--eval-every", "4",        "--accumulate", "3",       "--dropout", "0"};
+  const auto with = [&](const Words& more) {
+    Words all = words;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  ASSERT_EQ(run(with({"--device", "cpu", "-o", "one"})).exit_code, 0);
+  ASSERT_EQ(run(with({"--device", "cpu,cpu", "-o", "whole"})).exit_code, 0);
+  ASSERT_EQ(run(with({"--device", "cpu,cpu"})).exit_code, 0);
+  const auto last_loss = [&](const std::string& folder) {
+    double loss = 0;
+    for (const nlohmann::json& line : read_log(folder_ / (folder + "/train_log.jsonl"))) {
+      if (line.contains("loss")) loss = line["loss"];
+    }
+    return loss;
+  };
+  EXPECT_NEAR(last_loss("whole"), last_loss("one"), 1e-3);
+  EXPECT_EQ(read_text(folder_ / "model/model.safetensors"),
+            read_text(folder_ / "whole/model.safetensors"));
+}
+
 TEST_F(Pretrain, ANewSeedIsANewModel) {
   ASSERT_EQ(run({"genome.fa", "--steps", "2"}).exit_code, 0);
   fs::rename(folder_ / "model", folder_ / "one");

@@ -8,6 +8,7 @@
 #include "core/device.h"
 #include "core/rng.h"
 #include "support/compare.h"
+#include "support/recording_kernel_set.h"
 #include "support/training_case.h"
 #include "train/head_task.h"
 #include "train/masked_lm.h"
@@ -33,7 +34,9 @@ struct Split {
 
 class Setting {
  public:
-  Setting(HeadTask task, double dropout) : kernels_(core::open_reference()), tokenizer_(2, 1) {
+  Setting(HeadTask task, double dropout) : Setting(task, dropout, core::open_reference()) {}
+  Setting(HeadTask task, double dropout, std::unique_ptr<core::KernelSet> kernels)
+      : kernels_(std::move(kernels)), tokenizer_(2, 1) {
     model::ModelConfig config = test::small_config(task, kernels::Gelu::tanh);
     config.dropout = dropout;
     model_ = std::make_unique<model::Model>(*kernels_, config);
@@ -154,6 +157,32 @@ TEST(MaskedLmTask, GradientDoesNotDependOnTheSplit) {
   const std::vector<double> whole = setting.gradients(*setting.masked_task({8, 1}));
   const std::vector<double> split = setting.gradients(*setting.masked_task({2, 4}));
   EXPECT_LE(test::relative_error(split, whole).worst(), 1e-11);
+}
+
+TEST(MaskedLmTask, WithoutABatchSizeHalvesItsPassesUntilTheyFit) {
+  const auto kernels = [] {
+    return std::make_unique<test::RecordingKernelSet>(core::open_device("cpu", "f32", 1), true);
+  };
+  auto small = kernels();
+  test::RecordingKernelSet& memory = *small;
+  Setting setting(HeadTask::none, 0.2, std::move(small));
+  const auto task = setting.masked_task({0, 1});
+  memory.limit_allocations(40000);
+  setting.model().parameters().gradients();
+  task->accumulate(1);
+  const double loss = task->loss().loss;
+  const std::vector<double> found = setting.model().parameters().gradients().to_doubles();
+  const auto pass = task->place().at("pass").get<std::int64_t>();
+  EXPECT_LT(pass, 32);
+  ASSERT_EQ(32 % pass, 0);
+  Setting asked(HeadTask::none, 0.2, kernels());
+  EXPECT_EQ(asked.gradients(*asked.masked_task({pass, 32 / pass})), found);
+  EXPECT_EQ(asked.loss(), loss);
+  memory.limit_allocations(100);
+  EXPECT_THROW(task->accumulate(2), kernels::OutOfMemory);
+  const auto fixed = setting.masked_task({32, 1});
+  memory.limit_allocations(40000);
+  EXPECT_THROW(fixed->accumulate(1), kernels::OutOfMemory);
 }
 
 TEST(MaskedLmTask, GoesOnWhereItsPlaceSays) {

@@ -12,8 +12,8 @@ namespace dnabird::kernels::cuda {
 bool asks_for_graphs() {
   const char* asked = std::getenv("DNABIRD_CUDA_GRAPHS");
   const std::string name = asked ? asked : "";
-  if (name.empty() || name == "on") return true;
-  if (name == "off") return false;
+  if (name == "on") return true;
+  if (name.empty() || name == "off") return false;
   throw std::invalid_argument("DNABIRD_CUDA_GRAPHS is \"" + name + "\", expected on or off");
 }
 

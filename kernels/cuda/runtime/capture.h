@@ -16,8 +16,8 @@ class CannotCapture : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Whether graphs are used: unless $DNABIRD_CUDA_GRAPHS is "off". Throws std::invalid_argument if
-/// it is anything else but "on" or empty.
+/// Whether graphs are used: where $DNABIRD_CUDA_GRAPHS is "on". Throws std::invalid_argument if it
+/// is anything else but "off" or empty.
 bool asks_for_graphs();
 
 /// What a graph reads at every run and so has to live as long.
