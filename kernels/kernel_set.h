@@ -38,7 +38,7 @@ enum class Gelu { tanh, erf };
 /// What decides which elements one use of dropout drops. What differs between two steps may lie in
 /// the memory of the kernel set, so that the calls of a step can be recorded and run again.
 struct DropoutDraws {
-  double p;  // in [0, 1)
+  double p;  // in [0, 1); 0: nothing is dropped
   std::uint64_t seed;
   std::uint64_t stream;  // with a step, the use in it
   /// (1): the Philox stream is mix(*step, stream); null: it is `stream`.
@@ -64,8 +64,9 @@ struct EmbeddingGrad {
   void* dtoken_type;            // (>=1,C) += on row 0
 };
 
-/// y = (s - mean) * rstd * gamma + beta over the last axis, for s = x + residual; mean and rstd of
-/// s are kept for backward.
+/// y = (s - mean) * rstd * gamma + beta over the last axis, for s = drop(x) + residual; mean and
+/// rstd of s are kept for backward. Dropout draws by the index in the whole of x, as on its own; a
+/// bf16 set may round drop(x).
 struct LayerNormArgs {
   std::int64_t rows, channels;
   double epsilon;
@@ -76,18 +77,21 @@ struct LayerNormArgs {
   void* mean;                      // (rows)
   void* rstd;                      // (rows)
   const void* residual = nullptr;  // (rows,C) or null: 0
-  void* sum = nullptr;  // (rows,C) or null: s, kept for backward; may equal x if y does not
+  void* sum = nullptr;        // (rows,C) or null: s, kept for backward; may equal x if y does not
+  DropoutDraws dropout = {};  // of x
 };
 struct LayerNormGrad {
   std::int64_t rows, channels;
-  const void* x;      // (rows,C): s of forward
-  const void* gamma;  // (C)
-  const void* mean;   // (rows)
-  const void* rstd;   // (rows)
-  const void* dy;     // (rows,C)
-  void* dx;           // (rows,C)
-  void* dgamma;       // (C) +=
-  void* dbeta;        // (C) +=
+  const void* x;              // (rows,C): s of forward
+  const void* gamma;          // (C)
+  const void* mean;           // (rows)
+  const void* rstd;           // (rows)
+  const void* dy;             // (rows,C)
+  void* dx;                   // (rows,C) or null: gradient of s, which is that of the residual
+  void* dgamma;               // (C) +=
+  void* dbeta;                // (C) +=
+  void* ddropped = nullptr;   // (rows,C) or null: gradient of forward's x, dropout's backward of dx
+  DropoutDraws dropout = {};  // of forward
 };
 
 /// y = x w^T + bias, or gelu of that; w in the (out,in) layout of the field.

@@ -85,6 +85,40 @@ Operation layer_norm_backward(std::int64_t rows, std::int64_t channels) {
           }};
 }
 
+constexpr DropoutDraws kDraws{0.1, 7, 3};
+
+/// Of drop(x) + residual, which is kept, as a layer of a training step has it.
+Operation dropped_norm_forward(std::int64_t rows, std::int64_t channels) {
+  return {.name = "dropout, residual, layer norm forward",
+          .shape = std::to_string(rows) + " x " + std::to_string(channels),
+          .traffic = {4.0 * rows * channels},
+          .floats = {{rows * channels, Use::input, 2},
+                     {channels, Use::input, 1, Holds::parameters},
+                     {channels, Use::input, 1, Holds::parameters},
+                     {rows * channels, Use::output},
+                     {rows, Use::output, 0, Holds::parameters},
+                     {rows, Use::output, 0, Holds::parameters},
+                     {rows * channels, Use::input, 1},
+                     {rows * channels, Use::output}},
+          .run = [=](const Buffers& b) {
+            b.kernels.layer_norm_forward({rows, channels, 1e-12, b.f[0], b.f[1], b.f[2], b.f[3],
+                                          b.f[4], b.f[5], b.f[6], b.f[7], kDraws});
+          }};
+}
+
+/// Both gradients: the residual's, and that of x behind dropout.
+Operation dropped_norm_backward(std::int64_t rows, std::int64_t channels) {
+  Operation op = layer_norm_backward(rows, channels);
+  op.name = "dropout, residual, layer norm backward";
+  op.traffic = {4.0 * rows * channels};
+  op.floats.push_back({rows * channels, Use::output});
+  op.run = [=](const Buffers& b) {
+    b.kernels.layer_norm_backward({rows, channels, b.f[0], b.f[1], b.f[2], b.f[3], b.f[4], b.f[5],
+                                   b.f[6], b.f[7], b.f[8], kDraws});
+  };
+  return op;
+}
+
 Operation gelu_forward(Gelu kind, std::int64_t n) {
   return {.name = kind == Gelu::tanh ? "gelu forward (tanh)" : "gelu forward (erf)",
           .shape = std::to_string(n),
@@ -108,7 +142,7 @@ Operation dropout(std::int64_t n) {
           .traffic = {2.0 * n},
           .floats = {{n, Use::input, 1}, {n, Use::output}},
           .run = [=](const Buffers& b) {
-            b.kernels.dropout_forward({n, {0.1, 7, 3}, b.f[0], b.f[1]});
+            b.kernels.dropout_forward({n, kDraws, b.f[0], b.f[1]});
           }};
 }
 
@@ -149,6 +183,8 @@ std::vector<Case> dense_cases(std::int64_t times) {
     const std::int64_t few = std::min<std::int64_t>(rows, 4096);
     cases.push_back({layer_norm_forward(few, channels), layer_norm_forward(rows, channels)});
     cases.push_back({layer_norm_backward(few, channels), layer_norm_backward(rows, channels)});
+    cases.push_back({dropped_norm_forward(few, channels), dropped_norm_forward(rows, channels)});
+    cases.push_back({dropped_norm_backward(few, channels), dropped_norm_backward(rows, channels)});
   }
   for (const std::int64_t n :
        {9600 * 512 * times, 4096 * 3072 * times, std::int64_t{16384 * 3072}}) {

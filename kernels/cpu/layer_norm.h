@@ -1,4 +1,4 @@
-// Layer normalisation of T = float or Bf16 over the last axis (Ba et al. 2016).
+// Layer normalisation of T = float or Bf16 over the last axis (Ba et al. 2016), dropout before it.
 #pragma once
 
 #include "kernels/cpu/context.h"

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/reference/dropout.h"
 #include "kernels/typed.h"
 
 namespace dnabird::kernels::reference {
@@ -11,8 +12,10 @@ namespace dnabird::kernels::reference {
 template <class T>
 void layer_norm_forward(const LayerNormArgs& a) {
   const std::int64_t n = a.channels;
+  const ElementDropout<T> drop(a.dropout);
+  std::vector<T> s(n);
   for (std::int64_t r = 0; r < a.rows; ++r) {
-    std::vector<T> s(as<T>(a.x) + r * n, as<T>(a.x) + (r + 1) * n);
+    for (std::int64_t c = 0; c < n; ++c) s[c] = drop(r * n + c, as<T>(a.x)[r * n + c]);
     if (a.residual) {
       for (std::int64_t c = 0; c < n; ++c) s[c] += as<T>(a.residual)[r * n + c];
     }
@@ -34,6 +37,7 @@ void layer_norm_forward(const LayerNormArgs& a) {
 template <class T>
 void layer_norm_backward(const LayerNormGrad& a) {
   const std::int64_t n = a.channels;
+  const ElementDropout<T> drop(a.dropout);
   for (std::int64_t r = 0; r < a.rows; ++r) {
     const T* x = as<T>(a.x) + r * n;
     const T* dy = as<T>(a.dy) + r * n;
@@ -46,12 +50,13 @@ void layer_norm_backward(const LayerNormGrad& a) {
       if (a.dgamma) as<T>(a.dgamma)[c] += dy[c] * x_hat;
       if (a.dbeta) as<T>(a.dbeta)[c] += dy[c];
     }
-    if (!a.dx) continue;
     mean_g /= static_cast<T>(n);
     mean_gx /= static_cast<T>(n);
     for (std::int64_t c = 0; c < n; ++c) {
       const T x_hat = (x[c] - mean) * rstd, g = dy[c] * as<T>(a.gamma)[c];
-      as<T>(a.dx)[r * n + c] = rstd * (g - mean_g - x_hat * mean_gx);
+      const T dx = rstd * (g - mean_g - x_hat * mean_gx);
+      if (a.dx) as<T>(a.dx)[r * n + c] = dx;
+      if (a.ddropped) as<T>(a.ddropped)[r * n + c] = drop(r * n + c, dx);
     }
   }
 }

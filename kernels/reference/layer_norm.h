@@ -5,13 +5,14 @@
 
 namespace dnabird::kernels::reference {
 
-/// s = x + residual; mean = sum(s)/C; rstd = 1/sqrt(sum((s - mean)^2)/C + epsilon);
+/// s = drop(x) + residual; mean = sum(s)/C; rstd = 1/sqrt(sum((s - mean)^2)/C + epsilon);
 /// y = (s - mean) * rstd * gamma + beta
 template <class T>
 void layer_norm_forward(const LayerNormArgs& args);
 
 /// With x_hat = (x - mean) * rstd and g = dy * gamma:
-/// dx = rstd * (g - mean(g) - x_hat * mean(g * x_hat)); dgamma += dy * x_hat; dbeta += dy.
+/// dx = rstd * (g - mean(g) - x_hat * mean(g * x_hat)); ddropped = drop(dx);
+/// dgamma += dy * x_hat; dbeta += dy.
 template <class T>
 void layer_norm_backward(const LayerNormGrad& args);
 

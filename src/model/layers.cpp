@@ -52,12 +52,21 @@ Tensor dense_backward(const LayerContext& context, const std::string& name, cons
                               p.gradient(name + ".bias"));
 }
 
-/// Of x + residual; x is used up, see ops::residual_norm_forward.
-Tensor residual_norm(const LayerContext& context, const std::string& name, Tensor& x,
-                     const Tensor& residual, ops::LayerNormSaved* saved) {
+/// What ends the two parts of a layer, with one use of dropout.
+ops::ResidualNorm residual_norm(const LayerContext& context, const std::string& name,
+                                std::int64_t use) {
   const Parameters& p = context.parameters;
-  return ops::residual_norm_forward(x, residual, p.value(name + ".weight"), p.value(name + ".bias"),
-                                    context.config.epsilon, saved);
+  return {p.value(name + ".weight"), p.value(name + ".bias"), context.config.epsilon,
+          dropout_for(context, use).value_or(ops::Dropout{})};
+}
+
+ops::ResidualNormGradients residual_norm_backward(const LayerContext& context,
+                                                  const std::string& name, std::int64_t use,
+                                                  const Tensor& s, const ops::LayerNormSaved& saved,
+                                                  const Tensor& dy) {
+  const Parameters& p = context.parameters;
+  return ops::residual_norm_backward(residual_norm(context, name, use), s, saved, dy,
+                                     p.gradient(name + ".weight"), p.gradient(name + ".bias"));
 }
 
 Tensor norm(const LayerContext& context, const std::string& name, const Tensor& x,
@@ -149,10 +158,9 @@ Tensor attention_forward(const LayerContext& context, std::int64_t layer,
   const Tensor all = heads.reshape(x.shape());  // (B,T,C)
   Tensor sum =
       dense(context, at + "output.dense", rows ? ops::copy_rows(all, *rows) : all);  // (B,T,C)
-  drop(context, use_after_attention(layer), sum);                                    // (B,T,C)
-  const Tensor y =
-      residual_norm(context, at + "output.LayerNorm", sum, rows ? ops::copy_rows(x, *rows) : x,
-                    cache ? &cache->attention_norm : nullptr);  // (B,T,C)
+  const Tensor y = ops::residual_norm_forward(
+      residual_norm(context, at + "output.LayerNorm", use_after_attention(layer)), sum,
+      rows ? ops::copy_rows(x, *rows) : x, cache ? &cache->attention_norm : nullptr);  // (B,T,C)
   if (cache != nullptr) {
     cache->input = x;
     cache->qkv = qkv;
@@ -174,10 +182,10 @@ Tensor attention_backward(const LayerContext& context, std::int64_t layer,
       context.parameters.value_span(at + "self.query.weight", {3 * channels, channels});
   const Tensor dw =
       context.parameters.gradient_span(at + "self.query.weight", {3 * channels, channels});
-  Tensor dsum = norm_backward(context, at + "output.LayerNorm", cache.attention_sum,
-                              cache.attention_norm, dy);                               // (B,T,C)
-  const Tensor dprojected = drop_backward(context, use_after_attention(layer), dsum);  // (B,T,C)
-  const Tensor all = cache.context.reshape(x.shape());                                 // (B,T,C)
+  auto [dprojected, dsum] =
+      residual_norm_backward(context, at + "output.LayerNorm", use_after_attention(layer),
+                             cache.attention_sum, cache.attention_norm, dy);  // (B,T,C) both
+  const Tensor all = cache.context.reshape(x.shape());                        // (B,T,C)
   const bool some = !cache.rows.index.is_empty();
   Tensor dheads =
       dense_backward(context, at + "output.dense",
@@ -202,9 +210,9 @@ Tensor feed_forward_forward(const LayerContext& context, std::int64_t layer, con
       x, p.value(at + "intermediate.dense.weight"), p.value(at + "intermediate.dense.bias"),
       context.config.gelu, cache ? &cache->up : nullptr);       // (B,T,F)
   Tensor sum = dense(context, at + "output.dense", activated);  // (B,T,C)
-  drop(context, use_after_feed_forward(layer), sum);            // (B,T,C)
-  const Tensor y = residual_norm(context, at + "output.LayerNorm", sum, x,
-                                 cache ? &cache->output_norm : nullptr);  // (B,T,C)
+  const Tensor y = ops::residual_norm_forward(
+      residual_norm(context, at + "output.LayerNorm", use_after_feed_forward(layer)), sum, x,
+      cache ? &cache->output_norm : nullptr);  // (B,T,C)
   if (cache != nullptr) {
     cache->activated = activated;
     cache->output_sum = sum;
@@ -215,9 +223,9 @@ Tensor feed_forward_forward(const LayerContext& context, std::int64_t layer, con
 Tensor feed_forward_backward(const LayerContext& context, std::int64_t layer,
                              const LayerCache& cache, const Tensor& dy) {
   const std::string at = layer_prefix(layer);
-  Tensor dsum = norm_backward(context, at + "output.LayerNorm", cache.output_sum, cache.output_norm,
-                              dy);                                                   // (B,T,C)
-  const Tensor ddown = drop_backward(context, use_after_feed_forward(layer), dsum);  // (B,T,C)
+  auto [ddown, dsum] =
+      residual_norm_backward(context, at + "output.LayerNorm", use_after_feed_forward(layer),
+                             cache.output_sum, cache.output_norm, dy);  // (B,T,C) both
   const Parameters& p = context.parameters;
   const std::string down = at + "output.dense", name = at + "intermediate.dense";
   const Tensor dup = ops::linear_backward_through_gelu(

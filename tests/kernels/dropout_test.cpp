@@ -124,6 +124,73 @@ TEST_P(Dropout, draws_from_the_stream_of_a_step_in_memory_and_a_use) {
   }
 }
 
+/// Layer norm of drop(x) + residual and its backward, "apart" with dropout as ops of its own.
+struct DroppedNorm {
+  std::int64_t rows, channels;
+  std::vector<double> x, residual, gamma, beta, dy;
+
+  DroppedNorm(std::int64_t of_rows, std::int64_t of_channels)
+      : rows(of_rows), channels(of_channels) {
+    RandomValues random(7);
+    for (std::vector<double>* values : {&x, &residual, &dy}) {
+      *values = random.normals(rows * channels);
+    }
+    gamma = random.normals(channels, 0.3, 1.0);
+    beta = random.normals(channels);
+  }
+
+  Arrays apart(kernels::KernelSet& k, const kernels::DropoutDraws& draws) const {
+    Workspace w(k);
+    const std::int64_t n = rows * channels;
+    void *s = w.inout("sum", x), *dx = w.out("dx", n);
+    void *mean = w.out("mean", rows), *rstd = w.out("rstd", rows);
+    const void* weight = w.in(gamma);
+    k.dropout_forward({n, draws, s, s});
+    k.layer_norm_forward({rows, channels, 1e-12, s, weight, w.in(beta), w.out("y", n), mean, rstd,
+                          w.in(residual), s});
+    k.layer_norm_backward({rows, channels, s, weight, mean, rstd, w.in(dy), dx, nullptr, nullptr});
+    k.dropout_backward({n, draws, dx, w.out("ddropped", n)});
+    return w.results();
+  }
+  Arrays together(kernels::KernelSet& k, const kernels::DropoutDraws& draws) const {
+    Workspace w(k);
+    const std::int64_t n = rows * channels;
+    void *s = w.inout("sum", x), *dx = w.out("dx", n);
+    void *mean = w.out("mean", rows), *rstd = w.out("rstd", rows);
+    const void* weight = w.in(gamma);
+    k.layer_norm_forward({rows, channels, 1e-12, s, weight, w.in(beta), w.out("y", n), mean, rstd,
+                          w.in(residual), s, draws});
+    k.layer_norm_backward({rows, channels, s, weight, mean, rstd, w.in(dy), dx, nullptr, nullptr,
+                           w.out("ddropped", n), draws});
+    return w.results();
+  }
+  /// y in the place of x, as inference without a cache has it.
+  std::vector<double> in_place(kernels::KernelSet& k, const kernels::DropoutDraws& draws) const {
+    Workspace w(k);
+    void* y = w.inout("y", x);
+    k.layer_norm_forward({rows, channels, 1e-12, y, w.in(gamma), w.in(beta), y, w.out("mean", rows),
+                          w.out("rstd", rows), w.in(residual), nullptr, draws});
+    return w.results().at("y");
+  }
+};
+
+TEST_P(Dropout, within_layer_norm_has_the_bytes_of_dropout_on_its_own) {
+  const std::uint64_t step = 0x0123456789ABCDEF;
+  const auto* halves = reinterpret_cast<const std::int32_t*>(&step);
+  Workspace w(*kernels_);
+  const auto* memory = reinterpret_cast<const std::uint64_t*>(w.ints({halves[0], halves[1]}));
+  const kernels::DropoutDraws draws{0.3, 8, 5, memory};
+  for (const DroppedNorm& norm :
+       {DroppedNorm(150, 36), DroppedNorm(37, 13), DroppedNorm(5, 768), DroppedNorm(2, 4100)}) {
+    const Arrays apart = norm.apart(*kernels_, draws);
+    const Arrays together = norm.together(*kernels_, draws);
+    for (const auto& [name, values] : apart) {
+      EXPECT_TRUE(same_bits(together.at(name), values)) << name << " of " << norm.channels;
+    }
+    EXPECT_TRUE(same_bits(norm.in_place(*kernels_, draws), apart.at("y"))) << norm.channels;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernels, Dropout, kDevices,
                          [](const auto& info) { return std::string(info.param); });
 

@@ -151,6 +151,39 @@ TEST_F(OpShapes, LayerNorm) {
   expect_refused(backward(x({2, 3}), saved, x({2, 3}), x({3}), x({4})), {op, "dbeta (4)"});
 }
 
+TEST_F(OpShapes, ResidualNorm) {
+  Tensor at = x({2, 3});
+  const ResidualNorm norm{x({3}), x({3}), 1e-5}, other{x({2}), x({3}), 1e-5};
+  const ResidualNorm always{x({3}), x({3}), 1e-5, {1.0, 1, 1}};
+  expect_refused(
+      [&] {
+        residual_norm_forward(norm, at, x({2, 2}), nullptr);
+      },
+      {"layer_norm", "x (2,3)", "residual (2,2)"});
+  expect_refused(
+      [&] {
+        residual_norm_forward(other, at, x({2, 3}), nullptr);
+      },
+      {"layer_norm", "gamma (2)"});
+  expect_refused(
+      [&] {
+        residual_norm_forward(always, at, x({2, 3}), nullptr);
+      },
+      {"layer_norm", "[0, 1)"});
+  const LayerNormSaved saved{x({2}), x({2})};
+  const std::string op = "layer_norm backward";
+  expect_refused(
+      [&] {
+        residual_norm_backward(norm, at, saved, x({2, 2}), x({3}), x({3}));
+      },
+      {op, "dy (2,2)"});
+  expect_refused(
+      [&] {
+        residual_norm_backward(always, at, saved, x({2, 3}), x({3}), x({3}));
+      },
+      {op, "[0, 1)"});
+}
+
 TEST_F(OpShapes, Embedding) {
   const EmbeddingTables tables{x({5, 4}), x({6, 4}), x({1, 4})};
   const auto forward = [&](const Tensor& ids, const EmbeddingTables& t) {

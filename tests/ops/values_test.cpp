@@ -102,6 +102,52 @@ TEST_P(OpValues, LayerNorm) {
   expect(dbeta, {2}, {1 + 3, 1 + 2 + 4});
 }
 
+TEST_P(OpValues, ResidualNorm) {
+  const Tensor at = x({2, 2}, {1, 3, -4, 4}), residual = x({2, 2}, {2, 4, 4, 4});
+  const ResidualNorm norm{x({2}, {1, 2}), x({2}, {0.5, 0}), 1e-12};
+  Tensor s = x({2, 2}, {1, 3, -4, 4}), without = x({2, 2}, {1, 3, -4, 4});
+  LayerNormSaved saved;
+  const Tensor y = residual_norm_forward(norm, s, residual, &saved);
+  expect(y, {2, 2}, {-0.5, 2, -0.5, 2});
+  expect(s, {2, 2}, {3, 7, 0, 8});
+  expect(saved.mean, {2}, {5, 4});
+  expect(saved.rstd, {2}, {0.5, 0.25});
+  expect(residual_norm_forward(norm, without, residual, nullptr), {2, 2}, {-0.5, 2, -0.5, 2});
+  EXPECT_EQ(without.to_doubles(), y.to_doubles());  // its buffer
+  const Tensor dy = x({2, 2}, {1, 2, 3, 4});
+  Tensor dgamma = x({2}, {1, 0}), dbeta = x({2}, {0, 1});
+  const ResidualNormGradients gradients = residual_norm_backward(norm, s, saved, dy, dgamma, dbeta);
+  expect(gradients.dresidual, {2, 2}, {0, 0, 0, 0});
+  EXPECT_EQ(gradients.dx.data(), gradients.dresidual.data());
+  expect(dgamma, {2}, {1 - 1 - 3, 2 + 4});
+  expect(dbeta, {2}, {1 + 3, 1 + 2 + 4});
+}
+
+TEST_P(OpValues, ResidualNormDropsAsDropoutDoes) {
+  const std::int64_t rows = 30, channels = 8;
+  Values values;
+  for (int i = 0; i < rows * channels; ++i) values.push_back(i % 7 - 0.5 * (i % 5));
+  const Dropout dropout{0.25, 7, 9, ints({2}, {5, -6})};
+  const Tensor residual = x({rows, channels}, Values(values.rbegin(), values.rend()));
+  const Tensor gamma = x({channels}, {1, 2, 1, 0.5, 1, -1, 1, 3}),
+               beta = x({channels}, Values(8, 1));
+  Tensor s = x({rows, channels}, values), dropped = x({rows, channels}, values);
+  dropout_forward(dropout, dropped);
+  LayerNormSaved saved, saved_apart;
+  const ResidualNorm norm{gamma, beta, 1e-5, dropout};
+  const Tensor y = residual_norm_forward(norm, s, residual, &saved);
+  const ResidualNorm apart{gamma, beta, 1e-5};
+  expect(y, {rows, channels},
+         residual_norm_forward(apart, dropped, residual, &saved_apart).to_doubles());
+  expect(s, {rows, channels}, dropped.to_doubles());
+  const Tensor dy = x({rows, channels}, values);
+  Tensor dgamma = x({channels}, Values(8, 0)), dbeta = x({channels}, Values(8, 0));
+  const auto [dx, dresidual] = residual_norm_backward(norm, s, saved, dy, dgamma, dbeta);
+  expect(dresidual, {rows, channels},
+         layer_norm_backward(s, gamma, saved, dy, dgamma, dbeta).to_doubles());
+  expect(dx, {rows, channels}, dropout_backward(dropout, dresidual).to_doubles());
+}
+
 TEST_P(OpValues, Embedding) {
   const Tensor ids = ints({2, 2}, {2, 0, 1, 1});
   const EmbeddingTables tables{x({3, 1}, {1, 2, 3}), x({4, 1}, {10, 20, 30, 40}),

@@ -132,6 +132,33 @@ inline Op residual_norm_op(std::int64_t rows, std::int64_t channels) {
   return op;
 }
 
+/// Of drop(x) + residual. Which elements are dropped hangs on the row, so that no row stands alone.
+inline Op dropped_norm_op(std::int64_t rows, std::int64_t channels, double p) {
+  Op op = residual_norm_op(rows, channels);
+  op.name += "_p" + std::to_string(p);
+  op.by_row.clear();
+  const kernels::DropoutDraws draws{p, 0x9876543210ABCDEF, 0x1234567800000003};
+  op.forward = [=](KernelSet& k, const Op& o, std::int64_t offset) {
+    Workspace w(k, offset);
+    const std::int64_t n = rows * channels;
+    k.layer_norm_forward(
+        {rows, channels, 1e-12, w.in(o.inputs.at("x")), w.parameter(o.inputs.at("gamma")),
+         w.parameter(o.inputs.at("beta")), w.out("y", n), w.parameter_out("mean", rows),
+         w.parameter_out("rstd", rows), w.in(o.inputs.at("residual")), w.out("sum", n), draws});
+    return w.results();
+  };
+  op.backward = [=](KernelSet& k, const Op& o, const Arrays& saved, const GradientRequest& g) {
+    Workspace w(k, g.offset);
+    k.layer_norm_backward({rows, channels, w.in(saved.at("sum")), w.parameter(o.inputs.at("gamma")),
+                           w.parameter(saved.at("mean")), w.parameter(saved.at("rstd")),
+                           w.in(o.inputs.at("dy")), gradient_out(w, o, "residual", g),
+                           gradient_out(w, o, "gamma", g), gradient_out(w, o, "beta", g),
+                           gradient_out(w, o, "x", g), draws});
+    return w.results();
+  };
+  return op;
+}
+
 enum class Bias { with, without };
 
 inline Op linear_op(std::int64_t rows, std::int64_t in, std::int64_t out, Bias bias) {

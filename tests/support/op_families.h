@@ -22,7 +22,8 @@ inline std::vector<OpFamily> gradient_families() {
        }},
       {"layer_norm",
        [] {
-         return Ops{layer_norm_op(1, 5), layer_norm_op(7, 12), residual_norm_op(4, 6)};
+         return Ops{layer_norm_op(1, 5), layer_norm_op(7, 12), residual_norm_op(4, 6),
+                    dropped_norm_op(4, 6, 0.3), dropped_norm_op(3, 5, 0.3)};
        }},
       {"linear",
        [] {
@@ -107,9 +108,14 @@ inline std::vector<OpFamily> device_families_with_backward() {
        }},
       {"layer_norm",
        [] {
-         return Ops{layer_norm_op(1, 128),     layer_norm_op(1, 3),       layer_norm_op(37, 100),
-                    layer_norm_op(301, 768),   layer_norm_op(0, 64),      residual_norm_op(1, 3),
-                    residual_norm_op(37, 100), residual_norm_op(130, 768)};
+         return Ops{layer_norm_op(1, 128),          layer_norm_op(1, 3),
+                    layer_norm_op(37, 100),         layer_norm_op(301, 768),
+                    layer_norm_op(0, 64),           residual_norm_op(1, 3),
+                    residual_norm_op(37, 100),      residual_norm_op(130, 768),
+                    dropped_norm_op(0, 64, 0.1),    dropped_norm_op(1, 3, 0.1),
+                    dropped_norm_op(37, 100, 0.3),  dropped_norm_op(19, 77, 0.1),
+                    dropped_norm_op(130, 768, 0.1), dropped_norm_op(5, 2048, 0.1),
+                    dropped_norm_op(3, 4100, 0.1)};
        }},
       {"linear", device_linear_ops},
       {"gelu_tanh",

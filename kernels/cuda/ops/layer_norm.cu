@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "kernels/cuda/ops/dropout.h"
 #include "kernels/cuda/ops/layer_norm_long.cuh"
 #include "kernels/cuda/ops/layer_norm_rows.cuh"
 #include "kernels/cuda/ops/row_sums.cuh"
@@ -32,6 +33,8 @@ NormKernel<View> in_registers() {
   }
 }
 
+constexpr std::int64_t kMostInRegisters = 4096;  // channels
+
 /// By the number of channels only, on which alone the order of a row's sums depends.
 template <class View, class T>
 NormKernel<View> pick_kernel(std::int64_t channels) {
@@ -44,7 +47,7 @@ NormKernel<View> pick_kernel(std::int64_t channels) {
   if (channels <= 768) return in_registers<View, T, 1, kPacks / 4 * 3>();
   if (channels <= 1024) return in_registers<View, T, 1, kPacks>();
   if (channels <= 2048) return in_registers<View, T, kNormWarps, kPacks / 2>();
-  if (channels <= 4096) return in_registers<View, T, kNormWarps, kPacks>();
+  if (channels <= kMostInRegisters) return in_registers<View, T, kNormWarps, kPacks>();
   if constexpr (std::is_same_v<View, LayerNormRows>) {
     return {layer_norm_long_forward_kernel<T>, 1, kLongNormThreads, 0};
   } else {
@@ -57,6 +60,10 @@ void check_channels(std::int64_t channels) {
     throw std::invalid_argument("layer norm: too many channels");
   }
 }
+
+/// Whether the kernels for rows of this length drop elements: those in registers, four at a time.
+/// Others would draw every word once for each pass; dropout is a launch of its own beside them.
+bool can_drop(std::int64_t channels) { return channels <= kMostInRegisters && channels % 4 == 0; }
 
 /// Adds the sums of the first half of the columns to one array, of the second to another; either
 /// may be null.
@@ -81,6 +88,13 @@ void layer_norm_forward(const Context& context, const LayerNormArgs& a) {
   rows.channels = static_cast<int>(a.channels);
   rows.epsilon = static_cast<float>(a.epsilon);
   rows.x = a.x;
+  if (a.dropout.p > 0 && can_drop(a.channels)) {
+    rows.dropout = device_draws(a.dropout);
+  } else if (a.dropout.p > 0) {
+    void* const dropped = a.sum ? a.sum : a.y;
+    dropout<T>(context, {a.rows * a.channels, a.dropout, a.x, dropped});
+    rows.x = dropped;
+  }
   rows.gamma = floats(a.gamma);
   rows.beta = floats(a.beta);
   rows.y = a.y;
@@ -89,7 +103,7 @@ void layer_norm_forward(const Context& context, const LayerNormArgs& a) {
   rows.residual = a.residual;
   rows.sum = a.sum;
   const bool whole_packs = a.channels % kPackSize<T> == 0;
-  rows.x_aligned = whole_packs && are_aligned({a.x, a.y, a.residual, a.sum});
+  rows.x_aligned = whole_packs && are_aligned({rows.x, a.y, a.residual, a.sum});
   rows.parameters_aligned = a.channels % 4 == 0 && are_aligned({a.gamma, a.beta});
   const auto kernel = pick_kernel<LayerNormRows, T>(a.channels);
   launch(kernel.kernel, {(a.rows + kernel.rows - 1) / kernel.rows, kernel.threads, 0},
@@ -115,11 +129,20 @@ void layer_norm_backward(const Context& context, const LayerNormGrad& a) {
   rows.mean = floats(a.mean);
   rows.rstd = floats(a.rstd);
   rows.dy = a.dy;
-  rows.dx = a.dx;
+  const bool drops_apart = a.ddropped && !can_drop(a.channels);
+  rows.dx = drops_apart && !a.dx ? a.ddropped : a.dx;
+  if (a.ddropped && !drops_apart) {
+    rows.ddropped = a.ddropped;
+    rows.dropout = device_draws(a.dropout);
+  }
   rows.parts = wants_sums ? parts.data() : nullptr;
-  rows.x_aligned = a.channels % kPackSize<T> == 0 && are_aligned({a.x, a.dy, a.dx});
+  rows.x_aligned =
+      a.channels % kPackSize<T> == 0 && are_aligned({a.x, a.dy, rows.dx, rows.ddropped});
   rows.gamma_aligned = a.channels % 4 == 0 && are_aligned({a.gamma});
   launch(kernel.kernel, {blocks, kernel.threads, 0}, context.stream, rows);
+  if (drops_apart) {
+    dropout<T>(context, {a.rows * a.channels, a.dropout, rows.dx, a.ddropped});
+  }
   if (wants_sums) {
     finish_sums(context, {1, blocks, 2 * a.channels, parts.data()},
                 AddToHalves{a.channels, floats(a.dgamma), floats(a.dbeta)});

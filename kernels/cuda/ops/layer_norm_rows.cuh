@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cuda/ops/block_reduce.cuh"
+#include "kernels/cuda/ops/dropout.cuh"
 #include "kernels/cuda/ops/packs.cuh"
 
 namespace dnabird::kernels::cuda {
@@ -19,6 +20,7 @@ struct LayerNormRows {
   float *mean, *rstd;
   const void* residual;  // or null
   void* sum;             // or null
+  DeviceDraws dropout;   // of x; with it channels is a multiple of 4
   bool x_aligned, parameters_aligned;
 };
 
@@ -28,7 +30,9 @@ struct LayerNormGradRows {
   const void* x;
   const float *gamma, *mean, *rstd;
   const void* dy;
-  void* dx;      // or null
+  void* dx;        // or null
+  void* ddropped;  // or null; else as in LayerNormRows:
+  DeviceDraws dropout;
   float* parts;  // (thread blocks, 2 channels): sums of dy x_hat, then of dy; or null
   bool x_aligned, gamma_aligned;
 };
@@ -122,11 +126,15 @@ __global__ void __launch_bounds__(kNormThreads) layer_norm_forward_kernel(const 
     if (a.residual) {
       load_row<T, kWarps>(static_cast<const T*>(a.residual) + r * n, n, a.x_aligned, residuals);
     }
+    const ElementDropout dropout(a.dropout);
 #pragma unroll
     for (int p = 0; p < kPacks; ++p) {
 #pragma unroll
+      for (int i = 0; i < kWidth; ++i) s[p][i] = packs[p][i];
+      if (a.dropout.drops) dropout.drop(r * n + Layout::channel(p), s[p]);
+#pragma unroll
       for (int i = 0; i < kWidth; ++i) {
-        s[p][i] = packs[p][i] + residuals[p][i];
+        s[p][i] += residuals[p][i];
         total += s[p][i];
       }
     }
@@ -212,6 +220,7 @@ __global__ void __launch_bounds__(kNormThreads, kNormGradBlocks<T, kPacks>)
   using Layout = NormLayout<T, kWarps, kPacks>;
   constexpr int kWidth = Layout::kWidth;
   const int n = a.channels;
+  const ElementDropout dropout(a.dropout);
   NormGradSums<kWidth, kPacks> sums;
   for (std::int64_t r = std::int64_t{blockIdx.x} * Layout::kRows + Layout::row(); r < a.rows;
        r += std::int64_t{gridDim.x} * Layout::kRows) {
@@ -233,7 +242,7 @@ __global__ void __launch_bounds__(kNormThreads, kNormGradBlocks<T, kPacks>)
         sums.beta[p][i] += dy[p][i];
       }
     }
-    if (!a.dx) continue;
+    if (!a.dx && !a.ddropped) continue;
     const float mean_g = block_sum<kWarps>(sum_g) / static_cast<float>(n);
     const float mean_gx = block_sum<kWarps>(sum_gx) / static_cast<float>(n);
 #pragma unroll
@@ -246,7 +255,11 @@ __global__ void __launch_bounds__(kNormThreads, kNormGradBlocks<T, kPacks>)
         const float x_hat = (x[p][i] - mean) * rstd, g = dy[p][i] * gamma[i];
         dx[i] = rstd * (g - mean_g - x_hat * mean_gx);
       }
-      store_part(static_cast<T*>(a.dx) + r * n, c, n, a.x_aligned, dx);
+      if (a.dx) store_part(static_cast<T*>(a.dx) + r * n, c, n, a.x_aligned, dx);
+      if (a.ddropped) {
+        dropout.drop(r * n + c, dx);
+        store_part(static_cast<T*>(a.ddropped) + r * n, c, n, a.x_aligned, dx);
+      }
     }
   }
   if (a.parts) {
