@@ -57,14 +57,7 @@ Tensor ModelRun::forward() {
   Tensor result;
   forward_passes_.run(
       {}, [](ForwardPass&) {},
-      [&](ForwardPass& pass) {
-        const Tensor hidden = model_.encode(batch_);
-        if (pass.hidden.is_empty()) {
-          pass.hidden = hidden;
-        } else {
-          pass.hidden.copy_from(hidden);
-        }
-      },
+      [&](ForwardPass& pass) { core::leave(model_.encode(batch_), pass.hidden); },
       [&](ForwardPass& pass) { result = pass.hidden; });
   model_.kernels().synchronize();
   return result;

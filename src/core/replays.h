@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/kernel_set.h"
+#include "core/tensor.h"
 
 namespace dnabird::core {
 
@@ -20,6 +20,16 @@ inline std::int64_t rounded_for_replays(std::int64_t n) {
   const auto step =
       static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(n - 1)) / 8);
   return (n + step - 1) / step * step;
+}
+
+/// What work leaves in its inputs, `computed`: its first use makes the tensor, captured ones write
+/// to the same.
+inline void leave(const Tensor& computed, Tensor& in_inputs) {
+  if (in_inputs.is_empty()) {
+    in_inputs = computed;
+  } else {
+    in_inputs.copy_from(computed);
+  }
 }
 
 /// On a device that captures work (KernelSet::captures), the second use of a shape is captured, and

@@ -138,14 +138,7 @@ Tensor WindowBatcher::ask(std::span<const model::SequenceList::Sequence> sequenc
         core::set_or_make(kernels, {n_labels / n_rows, n_rows},
                           std::span<const std::int32_t>(batch.labels), inputs.labels);
       },
-      [&](Inputs& inputs) {
-        const Tensor computed = compute(inputs);
-        if (inputs.numbers.is_empty()) {
-          inputs.numbers = computed;
-        } else {
-          inputs.numbers.copy_from(computed);
-        }
-      },
+      [&](Inputs& inputs) { core::leave(compute(inputs), inputs.numbers); },
       [&](Inputs& inputs) {
         numbers = inputs.numbers;
         if (!kernels.captures()) return;
