@@ -153,6 +153,42 @@ TEST(CudaAttentionTest, LargeScores) {
   expect_close({160, 1, {150}, dense_lists(3, 64), 2, 12.0}, 32, 10, {5e-3, 2e-2});
 }
 
+TEST(CudaAttentionTest, ScoresThatRiseWithTheKeys) {
+  // Base 2, from block to block: within the headroom, beyond it by little, far beyond, lower again.
+  const double lifts[] = {0, 3, 7.5, 7.9, 17, 90, 20, -60};
+  for (const std::int64_t head_size : {32, 64}) {
+    AttentionInputs in({512, 2, {512, 500}, dense_lists(8, 64), 0, 0.1}, head_size, 15,
+                       Stored::bf16);
+    const auto head = static_cast<std::size_t>(head_size);
+    for (std::size_t i = 0; i < in.qkv.size(); ++i) {
+      const std::size_t part = i / (2 * head) % 3, token = i / (6 * head) % 512;
+      const double width = static_cast<double>(head) * in.scale() * kernels::cuda::kLog2E;
+      if (part == 0) in.qkv[i] += 1.0;
+      if (part == 1) in.qkv[i] += lifts[token / 64] / width;
+      in.qkv[i] = from_bf16(to_bf16(static_cast<float>(in.qkv[i])));
+    }
+    // Forward alone: what a block's keys share cancels in dQ, but for the rounding of dS.
+    const AttentionResult expected = in.reference(), mma = run_mma(in);
+    EXPECT_LE(relative_error(mma.out, expected.out).by_norm, 5e-3);
+    EXPECT_TRUE(close(mma.log_sum_exp, expected.log_sum_exp, 1e-5));
+    const AttentionResult hopper = run_hopper(in, {ProducerMood::eager, 3});
+    EXPECT_TRUE(same_bits(hopper.out, mma.out));
+    EXPECT_TRUE(same_bits(hopper.log_sum_exp, mma.log_sum_exp));
+  }
+}
+
+TEST(CudaAttentionTest, WhatLiesBeyondALengthDoesNotCount) {
+  AttentionCase c{300, 2, {270, 131}, dense_lists(5, 64), 0, 2.0};
+  const AttentionInputs poisoned(c, 64, 16, Stored::bf16);
+  c.padding = 50.0;  // scores that raise the rows beside them, were they not apart
+  const AttentionInputs large(c, 64, 16, Stored::bf16);
+  EXPECT_TRUE(same_bits(run_mma(large).out, run_mma(poisoned).out));
+  EXPECT_TRUE(same_bits(run_mma(large).dqkv, run_mma(poisoned).dqkv));
+  const HopperRun run{ProducerMood::eager, 2};
+  EXPECT_TRUE(same_bits(run_hopper(large, run).out, run_hopper(poisoned, run).out));
+  EXPECT_TRUE(same_bits(run_hopper(large, run).dqkv, run_hopper(poisoned, run).dqkv));
+}
+
 TEST(CudaAttentionTest, SplittingChangesOnlyTheOrderOfSums) {
   RandomValues random(11);
   const BlockLists lists = bird_lists(1, 20, 64, random);

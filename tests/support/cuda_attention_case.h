@@ -22,7 +22,8 @@ struct AttentionCase {
   std::vector<std::int32_t> lengths;
   BlockLists lists;
   std::int32_t forced_parts = 0;
-  double amplitude = 1.0;  // of queries and keys
+  double amplitude = 1.0;                                     // of queries and keys
+  double padding = std::numeric_limits<double>::quiet_NaN();  // what inputs beyond the lengths hold
 };
 
 struct AttentionResult {
@@ -71,8 +72,7 @@ struct AttentionInputs {
   std::vector<double> qkv, dout;
 };
 
-/// T is float, or std::uint16_t for bf16. Inputs beyond the lengths hold NaN, and so does every
-/// output before it is written.
+/// T is float, or std::uint16_t for bf16. Outputs hold NaN before they are written.
 template <class T>
 class AttentionBuffers {
  public:
@@ -134,7 +134,7 @@ class AttentionBuffers {
     for (const double v : x) to.push_back(narrow(v));
     for (std::int64_t b = 0; b < in_.batch(); ++b) {
       for (std::int64_t t = in_.c.lengths[static_cast<std::size_t>(b)]; t < in_.c.tokens; ++t) {
-        std::fill_n(to.begin() + (b * in_.c.tokens + t) * width, width, nan());
+        std::fill_n(to.begin() + (b * in_.c.tokens + t) * width, width, narrow(in_.c.padding));
       }
     }
     return to;

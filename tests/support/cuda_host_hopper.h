@@ -110,6 +110,9 @@ class HostHopperWarp : public HostWarp {
       accumulate<kColumns>(sums, x, y, true);
     });
   }
+  static U32 multiply_bf16(const U32& a, const U32& b) {
+    return pack_bf16(low_bf16(a) * low_bf16(b), high_bf16(a) * high_bf16(b));
+  }
   /// On a device keeps the compiler from moving registers that products in flight use.
   template <int kTiles>
   void keep(F32 (&)[kTiles][4]) {}
@@ -223,7 +226,10 @@ class HostHopperCta {
     }
     return x;
   }
-  static std::int32_t uniform(std::int32_t x) { return x; }
+  template <class X>
+  static X uniform(X x) {
+    return x;
+  }
   void prefetch(const HostTensorMap&) {}
 
   bool ready(std::uint32_t barrier, std::uint32_t parity) {

@@ -6,6 +6,7 @@
 //   conflicts: the eight rows of one ldmatrix matrix are not in eight different bank groups.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <span>
@@ -135,6 +136,9 @@ class HostWarp {
     Lanes<X> r;
     for (std::size_t i = 0; i < 32; ++i) r[i] = a[i ^ mask];
     return r;
+  }
+  static bool any(const Mask& a) {
+    return std::any_of(a.v.begin(), a.v.end(), [](bool x) { return x; });
   }
   static F32 broadcast(const F32& a, std::uint32_t lane) { return F32(a[lane]); }
   template <class X>

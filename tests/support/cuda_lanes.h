@@ -53,6 +53,7 @@ DNABIRD_LANES_OPERATOR(<)
 DNABIRD_LANES_OPERATOR(>)
 DNABIRD_LANES_OPERATOR(>=)
 DNABIRD_LANES_OPERATOR(&&)
+DNABIRD_LANES_OPERATOR(||)
 #undef DNABIRD_LANES_OPERATOR
 
 /// bf16 of the nearest value, halves to even, as the 16 upper bits of an f32.

@@ -32,6 +32,12 @@ class HopperDeviceWarp : public DeviceWarp {
                                                      const U32 (&a)[4], std::uint64_t b) {
     wgmma_registers(sums, a, b);
   }
+  /// Of each half.
+  __device__ __forceinline__ static U32 multiply_bf16(U32 a, U32 b) {
+    U32 product;
+    asm("mul.rn.bf16x2 %0, %1, %2;" : "=r"(product) : "r"(a), "r"(b));
+    return product;
+  }
   /// The compiler may not move what reads or writes these registers over this place.
   template <int kTiles>
   __device__ __forceinline__ void keep(float (&x)[kTiles][4]) {
@@ -174,10 +180,14 @@ class HopperDeviceCta {
     memcpy(&x, words, sizeof(X));
     return x;
   }
-  /// A value that is the same in all lanes, known as such to the compiler until the next wait: what
-  /// follows from it stays in uniform registers, which products take their descriptors from.
-  __device__ __forceinline__ static std::int32_t uniform(std::int32_t x) {
-    return __shfl_sync(0xFFFFFFFFU, x, 0);
+  /// A value that is the same in all lanes, known as such to ptxas: what follows from it stays in
+  /// uniform registers, which products take their descriptors from. (The compiler before ptxas
+  /// would take a shuffle away where it sees that lanes agree, but does not say so to ptxas.)
+  template <class X>
+  __device__ __forceinline__ static X uniform(X x) {
+    X same;
+    asm volatile("shfl.sync.idx.b32 %0, %1, 0, 31, 0xffffffff;" : "=r"(same) : "r"(x));
+    return same;
   }
   __device__ __forceinline__ void prefetch(const CUtensorMap& map) {
     if (warp_.lane() == 0) asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");

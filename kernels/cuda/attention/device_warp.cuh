@@ -33,6 +33,8 @@ class DeviceWarp {
   __device__ __forceinline__ static X shuffle_xor(X x, int mask) {
     return __shfl_xor_sync(0xFFFFFFFFU, x, mask);
   }
+  /// In any lane.
+  __device__ __forceinline__ static bool any(bool x) { return __any_sync(0xFFFFFFFFU, x); }
   __device__ __forceinline__ static float broadcast(float x, std::uint32_t lane) {
     return __shfl_sync(0xFFFFFFFFU, x, static_cast<int>(lane));
   }

@@ -3,7 +3,8 @@
 // A thread block of four warps takes one query block; each warp has 16 queries, whose Q
 // stays in registers as A fragments. K and V of the listed blocks pass through two stages of shared
 // memory: while one pair is computed, cp.async fetches the next. For each pair
-//   S = Q K^T, in f32;  top' = max(top, max_j S c + log2 m), c = scale log2(e);
+//   S = Q K^T, in f32;  largest = max_j S c + log2 m, c = scale log2(e);
+//   top' = largest if that is more than 8 above top, else top;
 //   P = exp2(S c + log2 m - top'), rounded to bf16;  O = O exp2(top - top') + P V
 // (Milakov & Gimelshein 2018, Dao et al. 2022). The sum over keys stays apart in the four lanes of
 // a row until the end. Keys beyond the length have S = -infinity in the one block where they occur.
@@ -17,10 +18,14 @@
 
 namespace dnabird::kernels::cuda {
 
-/// What a warp keeps of its 16 queries while it walks over keys.
+/// What a warp keeps of its 16 queries while it walks over keys. P is relative to `top`, which is
+/// at most kHeadroom below the largest score: f32 sums and the exponents of bf16 leave room, and
+/// while no row's top moves, a pair needs neither the maximum over the four lanes of a row nor a
+/// product with all of out.
 template <class Warp, int kHead>
 struct SoftmaxRows {
   using F32 = typename Warp::F32;
+  static constexpr float kHeadroom = 8.0F;  // exp2 of it is the largest P
   F32 out[kHead / 8][4];
   F32 top[2], sum[2];  // of the lane's two rows; sum is of the lane's own columns
 
@@ -30,41 +35,62 @@ struct SoftmaxRows {
     sum[0] = sum[1] = F32(0.0F);
   }
 
-  /// Scores (16 x kKeys) become probabilities relative to the new top; out and sum are brought to
-  /// it. `c` is positive, scale * log2(e) or 1, `bias` log2 of the multiplicity or 0.
+  /// Scores (16 x kKeys) become probabilities relative to top, which out and sum follow. `c` is
+  /// positive, scale * log2(e) or 1, `bias` log2 of the multiplicity or 0.
   template <int kKeys>
-  DNABIRD_DEVICE void take_scores(F32 (&s)[kKeys / 8][4], float c, float bias, F32 (&shrink)[2]) {
+  DNABIRD_DEVICE void take_scores(F32 (&s)[kKeys / 8][4], float c, float bias) {
+    const F32 largest[2] = {largest_of<kKeys>(s, 0), largest_of<kKeys>(s, 1)};
+    const float lowered = bias - kHeadroom;
+    if (Warp::any(Warp::fma(largest[0], F32(c), F32(lowered)) > top[0] ||
+                  Warp::fma(largest[1], F32(c), F32(lowered)) > top[1])) {
+      raise(largest, c, bias);
+    }
     DNABIRD_UNROLL
     for (int half = 0; half < 2; ++half) {
-      F32 largest = s[0][2 * half];
-      DNABIRD_UNROLL
-      for (int n = 0; n < kKeys / 8; ++n) {
-        largest = Warp::max(largest, Warp::max(s[n][2 * half], s[n][2 * half + 1]));
-      }
-      largest = largest_of_row<Warp>(largest);
-      const F32 raised = Warp::max(top[half], Warp::fma(largest, F32(c), F32(bias)));
-      shrink[half] = Warp::exp2(top[half] - raised);
-      top[half] = raised;
-      const F32 addend = F32(bias) - raised;
+      const F32 addend = F32(bias) - top[half];
       // Two sums: each addition waits for the one before.
-      F32 sums[2] = {F32(0.0F), F32(0.0F)};
+      F32 sums[2] = {sum[half], F32(0.0F)};
       DNABIRD_UNROLL
       for (int n = 0; n < kKeys / 8; ++n) {
         DNABIRD_UNROLL
         for (int odd = 0; odd < 2; ++odd) {
           F32& p = s[n][2 * half + odd];
           p = Warp::exp2(Warp::fma(p, F32(c), addend));
-          sums[odd] = sums[odd] + p;
+          sums[odd] = n == 0 && odd == 1 ? p : sums[odd] + p;
         }
       }
-      sum[half] = Warp::fma(sum[half], shrink[half], sums[0] + sums[1]);
+      sum[half] = sums[0] + sums[1];
     }
   }
-  DNABIRD_DEVICE void shrink_out(const F32 (&shrink)[2]) {
+
+ private:
+  /// Over the lane's own columns.
+  template <int kKeys>
+  DNABIRD_DEVICE static F32 largest_of(const F32 (&s)[kKeys / 8][4], int half) {
+    F32 largest = Warp::max(s[0][2 * half], s[0][2 * half + 1]);
     DNABIRD_UNROLL
-    for (int n = 0; n < kHead / 8; ++n) {
+    for (int n = 1; n < kKeys / 8; ++n) {
+      largest = Warp::max(largest, Warp::max(s[n][2 * half], s[n][2 * half + 1]));
+    }
+    return largest;
+  }
+  /// Each row decides by its own scores alone: its results do not hang on the rows beside it.
+  DNABIRD_DEVICE void raise(const F32 (&largest)[2], float c, float bias) {
+    DNABIRD_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      const F32 of_row = largest_of_row<Warp>(largest[half]);
+      const auto beyond = Warp::fma(of_row, F32(c), F32(bias - kHeadroom)) > top[half];
+      const F32 raised = Warp::select(beyond, Warp::fma(of_row, F32(c), F32(bias)), top[half]);
+      const F32 shrink = Warp::exp2(top[half] - raised);
+      top[half] = raised;
+      sum[half] = sum[half] * shrink;
       DNABIRD_UNROLL
-      for (int e = 0; e < 4; ++e) out[n][e] = out[n][e] * shrink[e / 2];
+      for (int n = 0; n < kHead / 8; ++n) {
+        DNABIRD_UNROLL
+        for (int odd = 0; odd < 2; ++odd) {
+          out[n][2 * half + odd] = out[n][2 * half + odd] * shrink;
+        }
+      }
     }
   }
 };
@@ -231,9 +257,7 @@ struct ForwardUnit {
     multiply_by_rows<T, kBlock>(warp, state.q, stage, 0, s);
     if (valid < kBlock) mask_keys<kBlock>(warp, valid, s);
     const ScoreScale scale = scale_of_item<kBlock>(warp, a, item, 0, s);
-    F32 shrink[2];
-    state.rows.template take_scores<kBlock>(s, scale.factor, scale.addend, shrink);
-    state.rows.shrink_out(shrink);
+    state.rows.template take_scores<kBlock>(s, scale.factor, scale.addend);
     U32 p[kBlock / 16][4];
     to_a_fragments<kBlock, Warp>(s, p);
     multiply_by_columns<T, kBlock>(warp, p, stage + T::kBytes, 0, state.rows.out);

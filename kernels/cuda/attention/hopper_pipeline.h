@@ -5,8 +5,8 @@
 //
 // Use n of kCount stages is in stage n % kCount. Phase n / kCount of its `full` completes when it
 // has landed, and of `empty` when it is released; so use n waits for the release of use n - kCount,
-// which the parity of a fresh barrier grants to the first ones. Uses are counted over all units of
-// a thread block.
+// which the parity of a fresh barrier grants to the first ones. Uses follow each other over all
+// units of a thread block.
 //
 // Cta is HopperDeviceCta, or the emulated thread block of the host tests.
 #pragma once
@@ -21,9 +21,22 @@
 
 namespace dnabird::kernels::cuda {
 
+/// One use of kCount stages after the other: the stage, and the parity of its phase.
+template <std::uint32_t kCount>
+struct StageUse {
+  static_assert(kCount == 1 || kCount == 2);
+  std::uint32_t stage = 0, parity = 0;
+
+  DNABIRD_HD void advance() {
+    parity ^= kCount == 1 ? 1U : stage;
+    stage ^= kCount - 1;
+  }
+};
+
 /// kCount stages of kBytes and their barriers.
 template <int kBytes_, int kCount_>
 struct Stages {
+  using Use = StageUse<kCount_>;
   static constexpr std::uint32_t kBytes = kBytes_;
   static constexpr std::uint32_t kCount = kCount_;
   static constexpr std::uint32_t kAllBytes = kBytes * kCount;
@@ -31,16 +44,9 @@ struct Stages {
   std::uint32_t memory;    // kAllBytes, for tiles aligned to 1,024
   std::uint32_t barriers;  // full, then empty ones; 8 bytes each
 
-  DNABIRD_HD static std::uint32_t stage(std::int32_t use) {
-    return static_cast<std::uint32_t>(use) % kCount;
-  }
-  DNABIRD_HD std::uint32_t at(std::int32_t use) const { return memory + stage(use) * kBytes; }
-  DNABIRD_HD std::uint32_t full(std::int32_t use) const { return barriers + stage(use) * 8; }
-  DNABIRD_HD std::uint32_t empty(std::int32_t use) const { return full(use) + 8 * kCount; }
-  DNABIRD_HD static std::uint32_t full_parity(std::int32_t use) {
-    return static_cast<std::uint32_t>(use) / kCount & 1U;
-  }
-  DNABIRD_HD static std::uint32_t empty_parity(std::int32_t use) { return full_parity(use) ^ 1U; }
+  DNABIRD_HD std::uint32_t at(std::uint32_t stage) const { return memory + stage * kBytes; }
+  DNABIRD_HD std::uint32_t full(const Use& use) const { return barriers + use.stage * 8; }
+  DNABIRD_HD std::uint32_t empty(const Use& use) const { return full(use) + 8 * kCount; }
 
   /// `arrivals` of the producer fill a stage.
   template <class Cta>
@@ -52,16 +58,16 @@ struct Stages {
   }
   /// The producer's side: false if the stage is still in use (on the host; a device waits).
   template <class Cta>
-  DNABIRD_DEVICE bool is_free(Cta& cta, std::int32_t use) const {
-    return cta.ready(empty(use), empty_parity(use));
+  DNABIRD_DEVICE bool is_free(Cta& cta, const Use& use) const {
+    return cta.ready(empty(use), use.parity ^ 1U);
   }
   template <class Cta>
-  DNABIRD_DEVICE void wait(Cta& cta, std::int32_t use) const {
-    cta.wait(full(use), full_parity(use));
+  DNABIRD_DEVICE void wait(Cta& cta, const Use& use) const {
+    cta.wait(full(use), use.parity);
   }
   /// One warp is done with a stage.
   template <class Cta>
-  DNABIRD_DEVICE void release(Cta& cta, typename Cta::Warp& warp, std::int32_t use) const {
+  DNABIRD_DEVICE void release(Cta& cta, typename Cta::Warp& warp, const Use& use) const {
     cta.release(warp, empty(use));
   }
 };
@@ -75,6 +81,24 @@ DNABIRD_DEVICE void load_boxes(Cta& cta, std::uint32_t tile, std::uint32_t barri
     cta.template load_box<T>(map, at, tile + panel * T::kPanelBytes, barrier);
     at.element += T::kPanelHead;
   }
+}
+
+/// Loads a tile into the next of its stages if that is free, else false. hand_over() writes first
+/// what consumers read with the tile.
+template <class T, class Cta, class TileStages, class Map, class HandOver>
+DNABIRD_DEVICE bool load_tile(Cta& cta, const TileStages& stages, typename TileStages::Use& use,
+                              const Map& map, const BoxPlace& box, const HandOver& hand_over) {
+  if (!stages.is_free(cta, use)) return false;
+  hand_over();
+  cta.expect_bytes(stages.full(use), T::kBytes);
+  load_boxes<T>(cta, stages.at(use.stage), stages.full(use), map, box);
+  use.advance();
+  return true;
+}
+template <class T, class Cta, class TileStages, class Map>
+DNABIRD_DEVICE bool load_tile(Cta& cta, const TileStages& stages, typename TileStages::Use& use,
+                              const Map& map, const BoxPlace& box) {
+  return load_tile<T>(cta, stages, use, map, box, [] {});
 }
 
 /// Two of a block's statistics, rows of f32 that TMA cannot take (a row of T floats need not begin

@@ -58,10 +58,9 @@ struct alignas(16) UnitWork {
 };
 static_assert(sizeof(UnitWork) == 48, "three accesses of 16 bytes");
 
-/// A consumer's place: the unit, and how many pairs came before it.
+/// What a consumer keeps of its unit, as UnitWork has it.
 struct Turn {
-  std::int32_t turn, pairs_before;
-  std::int32_t pairs, last_valid, first_item;  // as UnitWork
+  std::int32_t pairs, last_valid, first_item;
 
   template <class Cta>
   DNABIRD_DEVICE void take(const UnitWork& work) {
@@ -77,19 +76,12 @@ template <class Cta, int kOwn = 1>
 struct UnitWalk {
   const AttentionView& a;
   UnitShare share;
-  UnitWork work{};                // that is being loaded
-  Item item{};                    // of the next pair, fetched a load ahead
-  std::int32_t turn = 0;          // units before
-  std::int32_t busy_turns = 0;    // those with pairs
-  std::int32_t pairs_before = 0;  // of these
-  std::int32_t next = -kOwn;      // load of the unit: below 0, then 2 * pair and 2 * pair + 1
+  UnitWork work{};            // that is being loaded
+  Item item{};                // of the next pair, fetched a load ahead
+  std::int32_t next = -kOwn;  // load of the unit: below 0, then 2 * pair and 2 * pair + 1
   bool ended = false;
   std::uint32_t ordinal = 0;
   typename Cta::template PerLane<UnitWork> ahead{};
-
-  DNABIRD_DEVICE std::int32_t pair() const { return next / 2; }
-  /// Of the stages that every pair passes through.
-  DNABIRD_DEVICE std::int32_t use() const { return pairs_before + pair(); }
 
   DNABIRD_DEVICE void begin(Cta& cta) { next_unit(cta); }
   /// load() starts the load at this place, or is false while its stage is still in use.
@@ -105,16 +97,13 @@ struct UnitWalk {
   DNABIRD_DEVICE void advance(Cta& cta) {
     ++next;
     if (work.pairs > 0 && next < 2 * work.pairs) {
-      if (next > 0 && next % 2 == 0) item = a.schedule.items[work.item(pair())];
+      if (next > 0 && next % 2 == 0) item = a.schedule.items[work.item(next / 2)];
       return;
     }
     if (work.pairs == UnitWork::kEnd) {
       ended = true;
       return;
     }
-    pairs_before += work.pairs;
-    busy_turns += work.pairs > 0 ? 1 : 0;
-    ++turn;
     next = -kOwn;
     next_unit(cta);
   }

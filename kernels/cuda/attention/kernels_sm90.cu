@@ -26,7 +26,9 @@ __device__ UnitShare share_of(const AttentionView& a) {
 }  // namespace
 
 template <int kHead>
-__global__ void __launch_bounds__(Cta::kThreads, kHead == 128 ? 2 : 3)
+__global__ void __launch_bounds__(Cta::kThreads, kHead == 128  ? 2
+                                                 : kHead == 64 ? 3
+                                                               : 4)
     attention_forward_wgmma(const __grid_constant__ AttentionView a,
                             const __grid_constant__ HopperDeviceMaps maps) {
   extern __shared__ __align__(1024) unsigned char shared[];

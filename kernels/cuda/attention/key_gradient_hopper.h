@@ -1,6 +1,7 @@
 // The pass of block attention's backward over columns on sm_90a; formulas and results are those of
-// key_gradient.h. K and V stay in shared memory; P^T and dS^T pass in registers. lse and delta come
-// with dout, as 0 for queries beyond the length.
+// key_gradient.h. K and V stay in shared memory; P^T and dS^T pass in registers. With dout come
+// what is added to scores, log2 m - log2(e) lse, and delta; lse and delta are 0 for queries beyond
+// the length.
 #pragma once
 
 #include "kernels/cuda/attention/hopper_pipeline.h"
@@ -8,8 +9,8 @@
 
 namespace dnabird::kernels::cuda {
 
-/// Shared memory: two stages of K with V, of Q, and of dout; with K the unit, with Q log2 m, with
-/// dout lse and delta; barriers.
+/// Shared memory: two stages of K with V, of Q, and of dout; with K the unit, with dout the addends
+/// of scores and delta; barriers.
 template <int kHead>
 struct KeyGradientLayout {
   using T = Tile<kBlock, kHead>;
@@ -20,11 +21,10 @@ struct KeyGradientLayout {
   static constexpr std::uint32_t kDouts = kQueries + PairStages::kAllBytes;
   static constexpr std::uint32_t kUnits = kDouts + PairStages::kAllBytes;
   static constexpr std::uint32_t kStatistics = kUnits + ColumnStages::kCount * sizeof(UnitWork);
-  static constexpr std::uint32_t kStatisticsBytes = 2 * 4 * kBlock;  // lse, then delta
+  static constexpr std::uint32_t kStatisticsBytes = 2 * 4 * kBlock;  // addends, then delta
   static constexpr std::uint32_t kBarriers = kStatistics + kPairStages * kStatisticsBytes;
-  static constexpr std::uint32_t kAddends =
+  static constexpr int kSharedBytes =
       kBarriers + ColumnStages::kBarrierBytes + 2 * PairStages::kBarrierBytes;
-  static constexpr int kSharedBytes = kAddends + 4 * kPairStages;
   std::uint32_t base;
 
   DNABIRD_HD ColumnStages columns() const { return {base, base + kBarriers}; }
@@ -34,16 +34,13 @@ struct KeyGradientLayout {
   DNABIRD_HD PairStages douts() const {
     return {base + kDouts, queries().barriers + PairStages::kBarrierBytes};
   }
-  DNABIRD_HD std::uint32_t key(std::int32_t turn) const { return columns().at(turn); }
-  DNABIRD_HD std::uint32_t value(std::int32_t turn) const { return key(turn) + T::kBytes; }
-  DNABIRD_HD std::uint32_t unit(std::int32_t turn) const {
-    return base + kUnits + ColumnStages::stage(turn) * sizeof(UnitWork);
+  DNABIRD_HD std::uint32_t key(std::uint32_t stage) const { return columns().at(stage); }
+  DNABIRD_HD std::uint32_t value(std::uint32_t stage) const { return key(stage) + T::kBytes; }
+  DNABIRD_HD std::uint32_t unit(const ColumnStages::Use& use) const {
+    return base + kUnits + use.stage * sizeof(UnitWork);
   }
-  DNABIRD_HD std::uint32_t statistics(std::int32_t use) const {
-    return base + kStatistics + PairStages::stage(use) * kStatisticsBytes;
-  }
-  DNABIRD_HD std::uint32_t addend(std::int32_t use) const {
-    return base + kAddends + PairStages::stage(use) * 4;
+  DNABIRD_HD std::uint32_t statistics(const PairStages::Use& use) const {
+    return base + kStatistics + use.stage * kStatisticsBytes;
   }
 };
 
@@ -69,6 +66,9 @@ struct HopperKeyGradient {
     const typename Cta::Maps& maps;
     Layout layout;
     UnitWalk<Cta> walk;
+    typename Layout::ColumnStages::Use unit{};
+    typename Layout::PairStages::Use query{}, dout{};
+    F32 lse[2]{}, delta[2]{};  // of the pair
 
     DNABIRD_DEVICE void begin(Cta& cta) {
       cta.prefetch(maps.qkv);
@@ -82,99 +82,112 @@ struct HopperKeyGradient {
                                     : load_dout(cta);
       });
     }
-    DNABIRD_DEVICE bool load_columns(Cta& cta) const {
+    DNABIRD_DEVICE bool load_columns(Cta& cta) {
       const UnitWork& work = walk.work;
       const auto stages = layout.columns();
-      const std::uint32_t full = stages.full(walk.turn);
-      if (!stages.is_free(cta, walk.turn)) return false;
-      cta.hand_over(layout.unit(walk.turn), work);
+      const std::uint32_t full = stages.full(unit);
+      if (!stages.is_free(cta, unit)) return false;
+      cta.hand_over(layout.unit(unit), work);
       cta.expect_bytes(full, work.pairs > 0 ? 2 * T::kBytes : 0);
       if (work.pairs > 0) {
-        load_boxes<T>(cta, layout.key(walk.turn), full, maps.qkv,
+        load_boxes<T>(cta, layout.key(unit.stage), full, maps.qkv,
                       box_of_qkv(a, work.place, Part::key, work.unit.block));
-        load_boxes<T>(cta, layout.value(walk.turn), full, maps.qkv,
+        load_boxes<T>(cta, layout.value(unit.stage), full, maps.qkv,
                       box_of_qkv(a, work.place, Part::value, work.unit.block));
       }
+      unit.advance();
       return true;
     }
-    DNABIRD_DEVICE bool load_queries(Cta& cta) const {
-      const auto stages = layout.queries();
-      const std::int32_t use = walk.use();
-      if (!stages.is_free(cta, use)) return false;
-      cta.hand_over(layout.addend(use), walk.item.log2_multiplicity);
-      cta.expect_bytes(stages.full(use), T::kBytes);
-      load_boxes<T>(cta, stages.at(use), stages.full(use), maps.qkv,
-                    box_of_qkv(a, walk.work.place, Part::query, walk.item.block));
-      return true;
+    DNABIRD_DEVICE bool load_queries(Cta& cta) {
+      // Asked for now, they have come when dout's stage is free.
+      load_statistic(cta, a, a.log_sum_exp, walk.work, walk.item.block, 0.0F, lse);
+      load_statistic(cta, a, a.delta, walk.work, walk.item.block, 0.0F, delta);
+      return load_tile<T>(cta, layout.queries(), query, maps.qkv,
+                          box_of_qkv(a, walk.work.place, Part::query, walk.item.block));
     }
     /// A stage of dout is full with its tile and with its statistics.
-    DNABIRD_DEVICE bool load_dout(Cta& cta) const {
+    DNABIRD_DEVICE bool load_dout(Cta& cta) {
       const auto stages = layout.douts();
-      const std::int32_t use = walk.use(), block = walk.item.block;
-      F32 lse[2], delta[2];
-      load_statistic(cta, a, a.log_sum_exp, walk.work, block, 0.0F, lse);
-      load_statistic(cta, a, a.delta, walk.work, block, 0.0F, delta);
-      if (!stages.is_free(cta, use)) return false;
-      cta.expect_bytes(stages.full(use), T::kBytes);
-      load_boxes<T>(cta, stages.at(use), stages.full(use), maps.dout,
-                    box_of_out(walk.work.place, block));
-      store_statistic(cta, layout.statistics(use), lse);
-      store_statistic(cta, layout.statistics(use) + 4 * kBlock, delta);
-      cta.arrive_joined(stages.full(use));
+      if (!stages.is_free(cta, dout)) return false;
+      cta.expect_bytes(stages.full(dout), T::kBytes);
+      load_boxes<T>(cta, stages.at(dout.stage), stages.full(dout), maps.dout,
+                    box_of_out(walk.work.place, walk.item.block));
+      // Granules have multiplicities of their own.
+      const float bias = a.schedule.granules != nullptr ? 0.0F : walk.item.log2_multiplicity;
+      F32 addend[2];
+      DNABIRD_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        addend[half] = Warp::fma(lse[half], F32(-kLog2E), F32(bias));
+      }
+      store_statistic(cta, layout.statistics(dout), addend);
+      store_statistic(cta, layout.statistics(dout) + 4 * kBlock, delta);
+      cta.arrive_joined(stages.full(dout));
+      dout.advance();
       return true;
     }
   };
 
-  struct PairPlace {
-    std::int32_t turn, use, item;
-    float log2_multiplicity;
+  struct Place : Turn {
+    typename Layout::ColumnStages::Use unit;
+    typename Layout::PairStages::Use pair;
   };
-  DNABIRD_DEVICE static void take_queries(Warp& warp, State& state, const AttentionView& a,
-                                          const Layout& layout, const PairPlace& pair) {
-    const std::uint32_t queries = layout.queries().at(pair.use);
-    const std::uint32_t douts = layout.douts().at(pair.use);
-    warp.start_products();
-    start_rows_product<T, kBlock>(warp, layout.key(pair.turn), queries, 0, state.s);
-    warp.commit_products();
-    start_rows_product<T, kBlock>(warp, layout.value(pair.turn), douts, 0, state.dp);
-    warp.commit_products();
-    warp.template wait_for_products<1>();
-    warp.keep(state.s);
-    const ScoreScale scale = scale_of_pair(warp, a, pair.item, pair.log2_multiplicity, state.s);
-    const auto column = accumulator_column(warp.lane()) * 4U + layout.statistics(pair.use);
+  /// Addresses of a pair's tiles and statistics.
+  struct PairTiles {
+    std::uint32_t key, value, query, dout, statistics;
+  };
+
+  /// P^T of scores that have come.
+  DNABIRD_DEVICE static void take_scores(Warp& warp, const AttentionView& a, std::int32_t item,
+                                         const U32& column, State& state) {
+    const float factor = scale_of_pair(warp, a, item, 0.0F, state.s).factor;
     DNABIRD_UNROLL
     for (std::uint32_t n = 0; n < kBlock / 8; ++n) {
-      F32 lse[2];
-      warp.load_two(lse[0], lse[1], column + 32U * n);
+      F32 addend[2];
+      warp.load_two(addend[0], addend[1], column + 32U * n);
       DNABIRD_UNROLL
       for (int e = 0; e < 4; ++e) {
-        const F32 addend = Warp::fma(lse[e % 2], F32(-kLog2E), F32(scale.addend));
-        state.s[n][e] = Warp::exp2(Warp::fma(state.s[n][e], F32(scale.factor), addend));
+        state.s[n][e] = Warp::exp2(Warp::fma(state.s[n][e], F32(factor), addend[e % 2]));
       }
     }
     to_a_fragments<kBlock, Warp>(state.s, state.p);
-    warp.start_products();
-    start_columns_product<T, kBlock>(warp, state.p, douts, 0, state.sums.dv);
-    warp.commit_products();
-    warp.template wait_for_products<1>();
-    warp.keep(state.dp);
-    // dS takes P as rounded, so that P in f32 needs no registers beside dP.
+  }
+  /// dS^T of dP^T that has come. P is taken as rounded, so that P in f32 needs no registers beside
+  /// dP, and dP - delta is rounded to bf16 too, two of which are one product.
+  DNABIRD_DEVICE static void take_gradients(Warp& warp, const U32& column, State& state) {
     DNABIRD_UNROLL
     for (std::uint32_t n = 0; n < kBlock / 8; ++n) {
       F32 delta[2];
       warp.load_two(delta[0], delta[1], column + (4U * kBlock + 32U * n));
       DNABIRD_UNROLL
       for (std::uint32_t half = 0; half < 2; ++half) {
-        const U32 p = state.p[n / 2][n % 2 * 2 + half];
-        F32& low = state.dp[n][2 * half];
-        F32& high = state.dp[n][2 * half + 1];
-        low = Warp::low_bf16(p) * (low - delta[0]);
-        high = Warp::high_bf16(p) * (high - delta[1]);
+        const U32 rest =
+            Warp::pack_bf16(state.dp[n][2 * half] - delta[0], state.dp[n][2 * half + 1] - delta[1]);
+        // As to_a_fragments orders them.
+        const std::uint32_t i = n % 2 * 2 + half;
+        state.ds[n / 2][i] = Warp::multiply_bf16(state.p[n / 2][i], rest);
       }
     }
-    to_a_fragments<kBlock, Warp>(state.dp, state.ds);
+  }
+
+  DNABIRD_DEVICE static void take_queries(Warp& warp, State& state, const AttentionView& a,
+                                          const PairTiles& tiles, std::int32_t item) {
     warp.start_products();
-    start_columns_product<T, kBlock>(warp, state.ds, queries, 0, state.sums.dk);
+    start_rows_product<T, kBlock>(warp, tiles.key, tiles.query, 0, state.s);
+    warp.commit_products();
+    start_rows_product<T, kBlock>(warp, tiles.value, tiles.dout, 0, state.dp);
+    warp.commit_products();
+    warp.template wait_for_products<1>();
+    warp.keep(state.s);
+    const U32 column = accumulator_column(warp.lane()) * 4U + tiles.statistics;
+    take_scores(warp, a, item, column, state);
+    warp.start_products();
+    start_columns_product<T, kBlock>(warp, state.p, tiles.dout, 0, state.sums.dv);
+    warp.commit_products();
+    warp.template wait_for_products<1>();
+    warp.keep(state.dp);
+    take_gradients(warp, column, state);
+    warp.start_products();
+    start_columns_product<T, kBlock>(warp, state.ds, tiles.query, 0, state.sums.dk);
     warp.commit_products();
     warp.template wait_for_products<0>();
     warp.keep(state.sums.dv);
@@ -182,25 +195,25 @@ struct HopperKeyGradient {
   }
 
   DNABIRD_DEVICE static void take_pair(Cta& cta, const AttentionView& a, const Layout& layout,
-                                       const Turn& t, std::int32_t pair, States& states) {
-    const std::int32_t use = t.pairs_before + pair;
-    layout.queries().wait(cta, use);
-    layout.douts().wait(cta, use);
-    if (pair == t.pairs - 1 && t.last_valid < kBlock) {
+                                       Place& at, std::int32_t pair, States& states) {
+    const std::uint32_t columns = Cta::uniform(at.unit.stage), stage = Cta::uniform(at.pair.stage);
+    const PairTiles tiles{layout.key(columns), layout.value(columns), layout.queries().at(stage),
+                          layout.douts().at(stage), layout.statistics(at.pair)};
+    layout.queries().wait(cta, at.pair);
+    layout.douts().wait(cta, at.pair);
+    if (pair == at.pairs - 1 && at.last_valid < kBlock) {
       cta.each_warp([&](Warp& warp) {
-        clear_rows<T>(warp, layout.queries().at(use), t.last_valid);
-        clear_rows<T>(warp, layout.douts().at(use), t.last_valid);
+        clear_rows<T>(warp, tiles.query, at.last_valid);
+        clear_rows<T>(warp, tiles.dout, at.last_valid);
       });
       cta.share_writes();
     }
-    const float log2_multiplicity = cta.template read_shared<float>(layout.addend(use));
-    const PairPlace place{Cta::uniform(t.turn), Cta::uniform(use), t.first_item + pair,
-                          log2_multiplicity};
     cta.each_warp([&](Warp& warp) {
-      take_queries(warp, states[warp], a, layout, place);
-      layout.queries().release(cta, warp, use);
-      layout.douts().release(cta, warp, use);
+      take_queries(warp, states[warp], a, tiles, at.first_item + pair);
+      layout.queries().release(cta, warp, at.pair);
+      layout.douts().release(cta, warp, at.pair);
     });
+    at.pair.advance();
   }
 
   DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, const typename Cta::Maps& maps,
@@ -215,20 +228,19 @@ struct HopperKeyGradient {
     if (cta.run_producer(producer)) return;
 
     States states;
-    Turn t{};
-    for (;; ++t.turn) {
-      layout.columns().wait(cta, t.turn);
-      t.template take<Cta>(cta.template read_shared<UnitWork>(layout.unit(t.turn)));
-      if (t.pairs == UnitWork::kEnd) return;
+    Place at{};
+    for (;; at.unit.advance()) {
+      layout.columns().wait(cta, at.unit);
+      at.template take<Cta>(cta.template read_shared<UnitWork>(layout.unit(at.unit)));
+      if (at.pairs == UnitWork::kEnd) return;
       cta.each_warp([&](Warp& warp) { states[warp].sums.clear(); });
-      for (std::int32_t pair = 0; pair < t.pairs; ++pair) {
-        take_pair(cta, a, layout, t, pair, states);
+      for (std::int32_t pair = 0; pair < at.pairs; ++pair) {
+        take_pair(cta, a, layout, at, pair, states);
       }
-      t.pairs_before += t.pairs;
       // Read again, so that it needs no registers beside the pairs.
-      const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
+      const auto work = cta.template read_shared<UnitWork>(layout.unit(at.unit));
       cta.each_warp([&](Warp& warp) {
-        layout.columns().release(cta, warp, t.turn);
+        layout.columns().release(cta, warp, at.unit);
         finish_key_gradient<kHead>(warp, a, work.place, work.unit, work.length, states[warp].sums);
       });
     }

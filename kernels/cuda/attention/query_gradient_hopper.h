@@ -24,7 +24,7 @@ struct QueryGradientLayout {
   static constexpr std::uint32_t kBarriers = kStatistics + RowStages::kCount * 4 * kBlock;
   static constexpr std::uint32_t kAddends =
       kBarriers + RowStages::kBarrierBytes + KeyStages::kBarrierBytes + ValueStages::kBarrierBytes;
-  static constexpr int kSharedBytes = kAddends + 4 * kKeyStages;
+  static constexpr int kSharedBytes = kAddends + 8 * kKeyStages;
   std::uint32_t base;
 
   DNABIRD_HD RowStages rows() const { return {base, base + kBarriers}; }
@@ -34,16 +34,17 @@ struct QueryGradientLayout {
   DNABIRD_HD ValueStages values() const {
     return {base + kValues, keys().barriers + KeyStages::kBarrierBytes};
   }
-  DNABIRD_HD std::uint32_t query(std::int32_t turn) const { return rows().at(turn); }
-  DNABIRD_HD std::uint32_t dout(std::int32_t turn) const { return rows().at(turn) + T::kBytes; }
-  DNABIRD_HD std::uint32_t unit(std::int32_t turn) const {
-    return base + kUnits + RowStages::stage(turn) * sizeof(UnitWork);
+  DNABIRD_HD std::uint32_t query(std::uint32_t stage) const { return rows().at(stage); }
+  DNABIRD_HD std::uint32_t dout(std::uint32_t stage) const { return rows().at(stage) + T::kBytes; }
+  DNABIRD_HD std::uint32_t unit(const RowStages::Use& use) const {
+    return base + kUnits + use.stage * sizeof(UnitWork);
   }
-  DNABIRD_HD std::uint32_t lse(std::int32_t turn) const {
-    return base + kStatistics + RowStages::stage(turn) * 4 * kBlock;
+  DNABIRD_HD std::uint32_t lse(const RowStages::Use& use) const {
+    return base + kStatistics + use.stage * 4 * kBlock;
   }
-  DNABIRD_HD std::uint32_t addend(std::int32_t use) const {
-    return base + kAddends + KeyStages::stage(use) * 4;
+  /// As far apart as barriers: one address names all that is of a stage.
+  DNABIRD_HD std::uint32_t addend(const KeyStages::Use& use) const {
+    return base + kAddends + use.stage * 8;
   }
 };
 
@@ -70,6 +71,9 @@ struct HopperQueryGradient {
     const typename Cta::Maps& maps;
     Layout layout;
     UnitWalk<Cta, 2> walk;
+    typename Layout::RowStages::Use unit{};
+    typename Layout::KeyStages::Use key{};
+    typename Layout::ValueStages::Use value{};  // of each unit that has pairs, out comes first
 
     DNABIRD_DEVICE void begin(Cta& cta) {
       cta.prefetch(maps.qkv);
@@ -79,80 +83,75 @@ struct HopperQueryGradient {
     }
     DNABIRD_DEVICE Load load_next(Cta& cta) {
       return walk.step(cta, [&] {
-        return walk.next == -2 ? load_rows(cta) : walk.next == -1 ? load_out(cta) : load_pair(cta);
+        return walk.next == -2      ? load_rows(cta)
+               : walk.next == -1    ? load_out(cta)
+               : walk.next % 2 == 0 ? load_keys(cta)
+                                    : load_values(cta);
       });
     }
-    DNABIRD_DEVICE bool load_rows(Cta& cta) const {
+    DNABIRD_DEVICE bool load_rows(Cta& cta) {
       const UnitWork& work = walk.work;
       const auto stages = layout.rows();
-      const std::uint32_t full = stages.full(walk.turn);
+      const std::uint32_t full = stages.full(unit);
       F32 lse[2];
       if (work.pairs > 0) {
         load_statistic(cta, a, a.log_sum_exp, work, work.unit.block, __builtin_inff(), lse);
       }
-      if (!stages.is_free(cta, walk.turn)) return false;
-      cta.hand_over(layout.unit(walk.turn), work);
+      if (!stages.is_free(cta, unit)) return false;
+      cta.hand_over(layout.unit(unit), work);
       if (work.pairs > 0) {
-        store_statistic(cta, layout.lse(walk.turn), lse);
+        store_statistic(cta, layout.lse(unit), lse);
         cta.join_lanes();
       }
       cta.expect_bytes(full, work.pairs > 0 ? 2 * T::kBytes : 0);
       if (work.pairs > 0) {
-        load_boxes<T>(cta, layout.query(walk.turn), full, maps.qkv,
+        load_boxes<T>(cta, layout.query(unit.stage), full, maps.qkv,
                       box_of_qkv(a, work.place, Part::query, work.unit.block));
-        load_boxes<T>(cta, layout.dout(walk.turn), full, maps.dout,
+        load_boxes<T>(cta, layout.dout(unit.stage), full, maps.dout,
                       box_of_out(work.place, work.unit.block));
       }
+      unit.advance();
       return true;
     }
-    /// Of the stages of V: out comes first in each unit that has pairs.
-    DNABIRD_DEVICE std::int32_t out_use() const { return walk.pairs_before + walk.busy_turns; }
-    DNABIRD_DEVICE bool load_out(Cta& cta) const {
-      return load_tile(cta, layout.values(), out_use(), maps.out,
-                       box_of_out(walk.work.place, walk.work.unit.block));
+    DNABIRD_DEVICE bool load_out(Cta& cta) {
+      return load_tile<T>(cta, layout.values(), value, maps.out,
+                          box_of_out(walk.work.place, walk.work.unit.block));
     }
-    DNABIRD_DEVICE bool load_pair(Cta& cta) const {
-      const bool key = walk.next % 2 == 0;
-      const BoxPlace box =
-          box_of_qkv(a, walk.work.place, key ? Part::key : Part::value, walk.item.block);
-      if (!key) {
-        return load_tile(cta, layout.values(), out_use() + 1 + walk.pair(), maps.qkv, box);
-      }
-      if (!layout.keys().is_free(cta, walk.use())) return false;
-      cta.hand_over(layout.addend(walk.use()), walk.item.log2_multiplicity);
-      return load_tile(cta, layout.keys(), walk.use(), maps.qkv, box);
+    DNABIRD_DEVICE bool load_keys(Cta& cta) {
+      return load_tile<T>(cta, layout.keys(), key, maps.qkv,
+                          box_of_qkv(a, walk.work.place, Part::key, walk.item.block),
+                          [&] { cta.hand_over(layout.addend(key), walk.item.log2_multiplicity); });
     }
-    template <class TileStages, class Map>
-    DNABIRD_DEVICE static bool load_tile(Cta& cta, const TileStages& stages, std::int32_t use,
-                                         const Map& map, const BoxPlace& box) {
-      if (!stages.is_free(cta, use)) return false;
-      cta.expect_bytes(stages.full(use), T::kBytes);
-      load_boxes<T>(cta, stages.at(use), stages.full(use), map, box);
-      return true;
+    DNABIRD_DEVICE bool load_values(Cta& cta) {
+      return load_tile<T>(cta, layout.values(), value, maps.qkv,
+                          box_of_qkv(a, walk.work.place, Part::value, walk.item.block));
     }
   };
 
-  struct RowTurn : Turn {
-    std::int32_t values_before;  // uses of the stages of V before the unit, out among them
+  struct Place : Turn {
+    typename Layout::RowStages::Use unit;
+    typename Layout::KeyStages::Use key;
+    typename Layout::ValueStages::Use value;
   };
 
   DNABIRD_DEVICE static void begin(Cta& cta, const AttentionView& a, const Layout& layout,
-                                   const RowTurn& t, const UnitWork& work, States& states) {
-    layout.values().wait(cta, t.values_before);
+                                   Place& at, const UnitWork& work, States& states) {
+    layout.values().wait(cta, at.value);
     cta.each_warp([&](Warp& warp) {
       State& state = states[warp];
       U32 dout[kHead / 16][4], out[kHead / 16][4];
-      load_a_fragments<T>(warp, layout.dout(t.turn), warp.index() * 16U, dout);
-      load_a_fragments<T>(warp, layout.values().at(t.values_before), warp.index() * 16U, out);
+      load_a_fragments<T>(warp, layout.dout(at.unit.stage), warp.index() * 16U, dout);
+      load_a_fragments<T>(warp, layout.values().at(at.value.stage), warp.index() * 16U, out);
       multiply_fragments<kHead, Warp>(dout, out, state.delta);
-      layout.values().release(cta, warp, t.values_before);
+      layout.values().release(cta, warp, at.value);
       store_delta(warp, a, work.place, work.unit, work.length, state.delta);
       DNABIRD_UNROLL
       for (std::uint32_t half = 0; half < 2; ++half) {
         const auto row = accumulator_row(warp.lane()) + (warp.index() * 16U + half * 8U);
-        state.minus_lse[half] = warp.load_shared(row * 4U + layout.lse(t.turn)) * F32(-kLog2E);
+        state.minus_lse[half] = warp.load_shared(row * 4U + layout.lse(at.unit)) * F32(-kLog2E);
       }
     });
+    at.value.advance();
   }
 
   /// P of scores that have come.
@@ -171,36 +170,35 @@ struct HopperQueryGradient {
   }
 
   DNABIRD_DEVICE static void take_pair(Cta& cta, const AttentionView& a, const Layout& layout,
-                                       const RowTurn& t, std::int32_t pair, States& states) {
-    const std::int32_t valid = pair == t.pairs - 1 ? t.last_valid : kBlock;
-    const std::int32_t use = t.pairs_before + pair, value_use = t.values_before + 1 + pair;
-    layout.keys().wait(cta, use);
-    layout.values().wait(cta, value_use);
-    const float log2_multiplicity = cta.template read_shared<float>(layout.addend(use));
+                                       Place& at, std::int32_t pair, States& states) {
+    const std::int32_t valid = pair == at.pairs - 1 ? at.last_valid : kBlock;
+    const std::uint32_t rows = Cta::uniform(at.unit.stage);
+    const std::uint32_t keys = layout.keys().at(Cta::uniform(at.key.stage));
+    const std::uint32_t values = layout.values().at(Cta::uniform(at.value.stage));
+    layout.keys().wait(cta, at.key);
+    layout.values().wait(cta, at.value);
+    const float log2_multiplicity = cta.template read_shared<float>(layout.addend(at.key));
     if (valid < kBlock) {
       cta.each_warp([&](Warp& warp) {
-        clear_rows<T>(warp, layout.keys().at(use), valid);
-        clear_rows<T>(warp, layout.values().at(value_use), valid);
+        clear_rows<T>(warp, keys, valid);
+        clear_rows<T>(warp, values, valid);
       });
       cta.share_writes();
     }
-    const std::uint32_t keys = layout.keys().at(Cta::uniform(use));
-    const std::uint32_t values = layout.values().at(Cta::uniform(value_use));
-    const std::int32_t turn = Cta::uniform(t.turn);
     cta.each_warp([&](Warp& warp) {
       State& state = states[warp];
       warp.start_products();
-      start_rows_product<T, kBlock>(warp, layout.query(turn), keys, 0, state.s);
+      start_rows_product<T, kBlock>(warp, layout.query(rows), keys, 0, state.s);
       warp.commit_products();
-      start_rows_product<T, kBlock>(warp, layout.dout(turn), values, 0, state.dp);
+      start_rows_product<T, kBlock>(warp, layout.dout(rows), values, 0, state.dp);
       warp.commit_products();
       warp.template wait_for_products<1>();
       warp.keep(state.s);
       if (valid < kBlock) mask_keys<kBlock>(warp, valid, state.s);
-      take_scores(warp, a, t.first_item + pair, log2_multiplicity, state);
+      take_scores(warp, a, at.first_item + pair, log2_multiplicity, state);
       warp.template wait_for_products<0>();
       warp.keep(state.dp);
-      layout.values().release(cta, warp, value_use);
+      layout.values().release(cta, warp, at.value);
       DNABIRD_UNROLL
       for (int n = 0; n < kBlock / 8; ++n) {
         DNABIRD_UNROLL
@@ -214,8 +212,10 @@ struct HopperQueryGradient {
       warp.commit_products();
       warp.template wait_for_products<0>();
       warp.keep(state.dq);
-      layout.keys().release(cta, warp, use);
+      layout.keys().release(cta, warp, at.key);
     });
+    at.key.advance();
+    at.value.advance();
   }
 
   DNABIRD_DEVICE static void run(Cta& cta, const AttentionView& a, const typename Cta::Maps& maps,
@@ -230,25 +230,23 @@ struct HopperQueryGradient {
     if (cta.run_producer(producer)) return;
 
     States states;
-    RowTurn t{};
-    for (;; ++t.turn) {
-      layout.rows().wait(cta, t.turn);
+    Place at{};
+    for (;; at.unit.advance()) {
+      layout.rows().wait(cta, at.unit);
       cta.each_warp([&](Warp& warp) { set_zero(states[warp].dq); });
       {
-        const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
-        t.template take<Cta>(work);
-        if (t.pairs == UnitWork::kEnd) return;
-        if (t.pairs > 0) begin(cta, a, layout, t, work, states);
+        const auto work = cta.template read_shared<UnitWork>(layout.unit(at.unit));
+        at.template take<Cta>(work);
+        if (at.pairs == UnitWork::kEnd) return;
+        if (at.pairs > 0) begin(cta, a, layout, at, work, states);
       }
-      for (std::int32_t pair = 0; pair < t.pairs; ++pair) {
-        take_pair(cta, a, layout, t, pair, states);
+      for (std::int32_t pair = 0; pair < at.pairs; ++pair) {
+        take_pair(cta, a, layout, at, pair, states);
       }
-      t.pairs_before += t.pairs;
-      t.values_before += t.pairs > 0 ? t.pairs + 1 : 0;
       // Read again, so that it needs no registers beside the pairs.
-      const auto work = cta.template read_shared<UnitWork>(layout.unit(t.turn));
+      const auto work = cta.template read_shared<UnitWork>(layout.unit(at.unit));
       cta.each_warp([&](Warp& warp) {
-        layout.rows().release(cta, warp, t.turn);
+        layout.rows().release(cta, warp, at.unit);
         finish_query_gradient<kHead>(warp, a, work.place, work.unit, work.length, states[warp].dq);
       });
     }
