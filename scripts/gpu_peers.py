@@ -70,12 +70,14 @@ def query_key_value(args):
             for _ in range(3)]
 
 
-def time_attention(args, name, attention, qkv, note=""):
+def time_attention(args, name, attention, qkv, note="", backward=True):
     """Forward without gradients, then backward alone."""
     import torch
 
     with torch.no_grad():
         report(f"{name}: attention forward", median_ms(lambda: attention(*qkv), args.device), note)
+    if not backward:
+        return
     out = attention(*qkv)
     dout = torch.randn_like(out)
     report(f"{name}: attention backward", median_ms(
@@ -123,23 +125,9 @@ def lists_error(attention, qkv, keys):
         return ((actual - expected).norm() / expected.norm()).item()
 
 
-# What FlexAttention is tried with: the best counts. Its own choice comes first; it may not fit blocks
-# of 64.
-FLEX_OPTIONS = [
-    {},
-    {"fwd_BLOCK_M": 64, "fwd_BLOCK_N": 64, "fwd_num_warps": 4, "fwd_num_stages": 3,
-     "bwd_BLOCK_M1": 64, "bwd_BLOCK_N1": 64, "bwd_BLOCK_M2": 64, "bwd_BLOCK_N2": 64,
-     "bwd_num_warps": 4, "bwd_num_stages": 2},
-    {"fwd_BLOCK_M": 64, "fwd_BLOCK_N": 64, "fwd_num_warps": 4, "fwd_num_stages": 2,
-     "bwd_BLOCK_M1": 32, "bwd_BLOCK_N1": 64, "bwd_BLOCK_M2": 64, "bwd_BLOCK_N2": 32,
-     "bwd_num_warps": 4, "bwd_num_stages": 3},
-    {"fwd_BLOCK_M": 64, "fwd_BLOCK_N": 32, "fwd_num_warps": 4, "fwd_num_stages": 3,
-     "bwd_BLOCK_M1": 64, "bwd_BLOCK_N1": 64, "bwd_BLOCK_M2": 64, "bwd_BLOCK_N2": 64,
-     "bwd_num_warps": 4, "bwd_num_stages": 1},
-    {"fwd_BLOCK_M": 64, "fwd_BLOCK_N": 64, "fwd_num_warps": 4, "fwd_num_stages": 4,
-     "bwd_BLOCK_M1": 64, "bwd_BLOCK_N1": 64, "bwd_BLOCK_M2": 64, "bwd_BLOCK_N2": 64,
-     "bwd_num_warps": 8, "bwd_num_stages": 2},
-]
+# What FlexAttention is tried with: the best counts. Blocks of 64 take tiles of at most 64.
+FLEX_FORWARD = [{"fwd_BLOCK_M": 64, "fwd_BLOCK_N": columns, "fwd_num_warps": 4, "fwd_num_stages": n}
+                for columns, n in ((64, 2), (64, 3), (64, 4), (32, 3))]
 
 
 def flex(args):
@@ -148,20 +136,26 @@ def flex(args):
 
     keys = read_lists(args)
     mask, qkv = block_mask(keys, args.device), query_key_value(args)
-    for kernel_options in FLEX_OPTIONS:
+
+    def measure(note, kernel_options, options, backward):
         torch._dynamo.reset()
         attention = torch.compile(functools.partial(
             flex_attention, block_mask=mask, kernel_options=kernel_options), fullgraph=True,
-            dynamic=False)
-        note = " ".join(f"{name}={value}" for name, value in kernel_options.items()) or "its choice"
+            dynamic=False, options=options)
         try:
             error = lists_error(attention, qkv, keys)
             print(f"FlexAttention, {note}: relative error {error:.1e}", flush=True)
             if not error < 1e-2:
                 raise RuntimeError(f"relative error {error}")
-            time_attention(args, "FlexAttention", attention, qkv, note)
+            time_attention(args, "FlexAttention", attention, qkv, note, backward)
         except Exception as error:  # pylint: disable=broad-exception-caught
-            print(f"FlexAttention, {note}: {str(error)[-600:]}", flush=True)
+            print(f"FlexAttention, {note}: {str(error)[:900]}", flush=True)
+
+    for kernel_options in FLEX_FORWARD:
+        note = " ".join(f"{name}={value}" for name, value in kernel_options.items())
+        measure(note, kernel_options, {}, False)
+    # The one choice that it would make on Hopper is tiles of 128, so it searches.
+    measure("by its own search", {}, {"max_autotune": True}, True)
 
 
 def sdpa(args):
