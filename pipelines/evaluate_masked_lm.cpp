@@ -160,6 +160,7 @@ void evaluate_masked_lm(const EvaluateOptions& options, const LoadedModel& loade
   const std::vector<Window> windows =
       read_windows(options.data, config.window_bases > 0 ? config.window_bases : most);
   std::vector<std::string> sequences;
+  sequences.reserve(windows.size());
   for (const Window& window : windows) sequences.push_back(window.bases);
   report.provenance.push_back("data=" + core::join(options.data, ",") +
                               " windows=" + std::to_string(windows.size()));

@@ -25,7 +25,8 @@ double token_pairs(const Attention& a) {
       pairs += tokens_of(row % a.lists.blocks) * tokens_of(a.lists.key_block[n]);
     }
   }
-  return pairs * static_cast<double>(a.batch * a.heads / a.lists.heads);
+  const std::int64_t repeats = a.batch * a.heads / a.lists.heads;
+  return pairs * static_cast<double>(repeats);
 }
 
 BlockAttentionArgs forward_args(const Attention& a, const Buffers& b) {

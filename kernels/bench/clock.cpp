@@ -46,8 +46,11 @@ double median_of_groups(const std::function<void()>& call, const std::function<v
     return now(Clock::wall) - start;
   };
   // The clocks of an idle device are low.
-  double one = 0;
-  for (double spent = 0; spent < kWarmUp; spent += one) one = seconds_of(1);
+  double one = 0, spent = 0;
+  while (spent < kWarmUp) {
+    one = seconds_of(1);
+    spent += one;
+  }
   const int calls = std::clamp(static_cast<int>(kGroup / one), 1, 1000);
   std::vector<double> times;
   for (double total = 0;

@@ -267,6 +267,7 @@ void linear_forward_by_onednn(const Context& context, const LinearArgs& a) {
   const PackedWeight w(context, floats(a.w), weight, Packed::kept);
   const std::vector<Part> parts = cut_rows(a.rows, rows_at_once<T>(context, a));
   std::vector<SharedProduct> products;
+  products.reserve(parts.size());
   for (const Part& part : parts) {
     products.push_back(context.onednn->of({.m = part.count,
                                            .k = a.in,

@@ -19,6 +19,7 @@ struct WeightShape {
   std::int64_t row, column;  // floats between neighbours of a column, and of a row
   DType dtype = DType::f32;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): the check takes the comparison for a 0
   auto operator<=>(const WeightShape&) const = default;
 };
 
@@ -48,6 +49,7 @@ struct ProductShape {
   DType operands = DType::f32;  // of a and b, f32 or bf16
   DType result = DType::f32;    // of c
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): the check takes the comparison for a 0
   auto operator<=>(const ProductShape&) const = default;
 };
 

@@ -49,9 +49,9 @@ constexpr NamedTier kTiers[] = {{"avx512_bf16", usable_avx512_bf16},
 const Tier& pick_tier() {
   const char* asked = std::getenv("DNABIRD_ISA");
   const std::string name = asked ? asked : "";
-  bool known = name == "";
+  bool known = name.empty();
   for (const NamedTier& tier : kTiers) {
-    if (name != "" && name != tier.name) continue;
+    if (!name.empty() && name != tier.name) continue;
     known = true;
     if (const Tier* usable = tier.usable()) return *usable;
   }

@@ -48,7 +48,7 @@ bool CsvReader::State::read_row(std::vector<std::string>& fields, std::int64_t& 
         quoted = false;
         was_quoted = true;
       }
-    } else if (quoted) {
+    } else if (quoted) {  // NOLINT(bugprone-branch-clone): the rules in their order
       field += c;
     } else if (c == ',') {
       fields.push_back(std::exchange(field, {}));

@@ -33,6 +33,7 @@ void convert(std::span<const char> bytes, std::vector<To>& values, Convert conve
   for (std::size_t i = 0; i < values.size(); ++i) {
     Stored stored;
     std::memcpy(&stored, bytes.data() + i * sizeof(Stored), sizeof(Stored));
+    // NOLINTNEXTLINE(bugprone-signed-char-misuse): int8 is a number here
     values[i] = static_cast<To>(convert_one(stored));
   }
 }

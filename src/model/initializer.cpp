@@ -20,7 +20,8 @@ std::uint64_t hash_of(const std::string& name) {
 
 /// Radians per token of a channel of the positions.
 double wave_frequency(std::int64_t channel, std::int64_t channels) {
-  return std::pow(10000.0, -static_cast<double>(channel / 2 * 2) / static_cast<double>(channels));
+  return std::pow(10000.0,
+                  -static_cast<double>(channel - channel % 2) / static_cast<double>(channels));
 }
 
 /// Sines and cosines of the position, wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017,

@@ -158,7 +158,7 @@ Tensor attention_forward(const LayerContext& context, std::int64_t layer,
   const Tensor all = heads.reshape(x.shape());  // (B,T,C)
   Tensor sum =
       dense(context, at + "output.dense", rows ? ops::copy_rows(all, *rows) : all);  // (B,T,C)
-  const Tensor y = ops::residual_norm_forward(
+  Tensor y = ops::residual_norm_forward(
       residual_norm(context, at + "output.LayerNorm", use_after_attention(layer)), sum,
       rows ? ops::copy_rows(x, *rows) : x, cache ? &cache->attention_norm : nullptr);  // (B,T,C)
   if (cache != nullptr) {
@@ -210,7 +210,7 @@ Tensor feed_forward_forward(const LayerContext& context, std::int64_t layer, con
       x, p.value(at + "intermediate.dense.weight"), p.value(at + "intermediate.dense.bias"),
       context.config.gelu, cache ? &cache->up : nullptr);       // (B,T,F)
   Tensor sum = dense(context, at + "output.dense", activated);  // (B,T,C)
-  const Tensor y = ops::residual_norm_forward(
+  Tensor y = ops::residual_norm_forward(
       residual_norm(context, at + "output.LayerNorm", use_after_feed_forward(layer)), sum, x,
       cache ? &cache->output_norm : nullptr);  // (B,T,C)
   if (cache != nullptr) {

@@ -74,6 +74,7 @@ std::vector<std::vector<std::size_t>> group_by_blocks(const SequenceList& sequen
     by_blocks[block_count(sequences[i], block_size)].push_back(i);
   }
   std::vector<std::vector<std::size_t>> groups;
+  groups.reserve(by_blocks.size());
   for (auto& [blocks, members] : by_blocks) groups.push_back(std::move(members));
   return groups;
 }

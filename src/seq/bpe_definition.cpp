@@ -79,6 +79,7 @@ class Part {
     const json& value = get(key);
     if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return;
     std::vector<std::string> texts;
+    texts.reserve(allowed.size());
     for (const json& one : allowed) texts.push_back(one.dump());
     refuse(name_of(key), value, core::join(texts, " or "));
   }

@@ -29,7 +29,7 @@ KmerTokenizer::KmerTokenizer(int k, int stride) : k_(k), stride_(stride) {
 
 KmerTokenizer KmerTokenizer::from_vocabulary(const std::vector<std::string>& lines, int stride) {
   for (int k = 1; k <= kLongest; ++k) {
-    const KmerTokenizer tokenizer(k, stride == 1 ? 1 : k);
+    KmerTokenizer tokenizer(k, stride == 1 ? 1 : k);
     if (static_cast<std::size_t>(tokenizer.vocabulary_size()) != lines.size()) continue;
     if (stride != tokenizer.stride()) {
       throw core::DataError("a vocabulary of " + std::to_string(k) + "-mers with a stride of " +
@@ -51,6 +51,7 @@ KmerTokenizer KmerTokenizer::from_vocabulary(const std::vector<std::string>& lin
 
 std::vector<std::string> KmerTokenizer::vocabulary() const {
   std::vector<std::string> lines;
+  lines.reserve(static_cast<std::size_t>(vocabulary_size()));
   for (std::int32_t id = 0; id < vocabulary_size(); ++id) lines.push_back(token_text(id));
   return lines;
 }

@@ -69,6 +69,7 @@ inline HalfVec narrow(Vec v) {
   const WordVec bits = bits_of(v);
   const WordVec rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
   const WordVec quiet = (bits >> 16) | 0x40u;
+  // NOLINTNEXTLINE(misc-redundant-expression): false for NaN
   return __builtin_convertvector(v == v ? rounded : quiet, HalfVec);
 #endif
 }

@@ -62,6 +62,7 @@ inline void store(Bf16* to, Vec v) {
   const WordVec bits = reinterpret_cast<WordVec>(v);
   const WordVec rounded = bits + 0x7FFFu + (bits >> 16 & 1u);
   const WordVec nan = bits | 0x400000u;
+  // NOLINTNEXTLINE(misc-redundant-expression): true for NaN
   const HalfVec half = __builtin_convertvector((v != v ? nan : rounded) >> 16, HalfVec);
   __builtin_memcpy(to, &half, sizeof half);
 }

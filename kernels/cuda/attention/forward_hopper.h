@@ -34,11 +34,11 @@ struct ForwardLayout {
   DNABIRD_HD PairStages values() const {
     return {base + kValues, keys().barriers + PairStages::kBarrierBytes};
   }
-  DNABIRD_HD std::uint32_t unit(const QueryStages::Use& use) const {
+  DNABIRD_HD std::uint32_t unit(const typename QueryStages::Use& use) const {
     return base + kUnits + use.stage * sizeof(UnitWork);
   }
   /// As far apart as barriers: one address names all that is of a stage.
-  DNABIRD_HD std::uint32_t addend(const PairStages::Use& use) const {
+  DNABIRD_HD std::uint32_t addend(const typename PairStages::Use& use) const {
     return base + kAddends + use.stage * 8;
   }
 };

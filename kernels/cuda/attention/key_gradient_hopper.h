@@ -36,10 +36,10 @@ struct KeyGradientLayout {
   }
   DNABIRD_HD std::uint32_t key(std::uint32_t stage) const { return columns().at(stage); }
   DNABIRD_HD std::uint32_t value(std::uint32_t stage) const { return key(stage) + T::kBytes; }
-  DNABIRD_HD std::uint32_t unit(const ColumnStages::Use& use) const {
+  DNABIRD_HD std::uint32_t unit(const typename ColumnStages::Use& use) const {
     return base + kUnits + use.stage * sizeof(UnitWork);
   }
-  DNABIRD_HD std::uint32_t statistics(const PairStages::Use& use) const {
+  DNABIRD_HD std::uint32_t statistics(const typename PairStages::Use& use) const {
     return base + kStatistics + use.stage * kStatisticsBytes;
   }
 };

@@ -36,14 +36,14 @@ struct QueryGradientLayout {
   }
   DNABIRD_HD std::uint32_t query(std::uint32_t stage) const { return rows().at(stage); }
   DNABIRD_HD std::uint32_t dout(std::uint32_t stage) const { return rows().at(stage) + T::kBytes; }
-  DNABIRD_HD std::uint32_t unit(const RowStages::Use& use) const {
+  DNABIRD_HD std::uint32_t unit(const typename RowStages::Use& use) const {
     return base + kUnits + use.stage * sizeof(UnitWork);
   }
-  DNABIRD_HD std::uint32_t lse(const RowStages::Use& use) const {
+  DNABIRD_HD std::uint32_t lse(const typename RowStages::Use& use) const {
     return base + kStatistics + use.stage * 4 * kBlock;
   }
   /// As far apart as barriers: one address names all that is of a stage.
-  DNABIRD_HD std::uint32_t addend(const KeyStages::Use& use) const {
+  DNABIRD_HD std::uint32_t addend(const typename KeyStages::Use& use) const {
     return base + kAddends + use.stage * 8;
   }
 };
