@@ -75,8 +75,8 @@ struct HopperForward {
     DNABIRD_DEVICE Load load_next(Cta& cta) {
       return walk.step(cta, [&] {
         return walk.next < 0        ? load_queries(cta)
-               : walk.next % 2 == 0 ? load_keys(cta)
-                                    : load_values(cta);
+               : walk.next % 2 == 0 ? load_keys<T>(cta, *this)
+                                    : load_values<T>(cta, *this);
       });
     }
     DNABIRD_DEVICE bool load_queries(Cta& cta) {
@@ -91,15 +91,6 @@ struct HopperForward {
       }
       unit.advance();
       return true;
-    }
-    DNABIRD_DEVICE bool load_keys(Cta& cta) {
-      return load_tile<T>(cta, layout.keys(), key, maps.qkv,
-                          box_of_qkv(a, walk.work.place, Part::key, walk.item.block),
-                          [&] { cta.hand_over(layout.addend(key), walk.item.log2_multiplicity); });
-    }
-    DNABIRD_DEVICE bool load_values(Cta& cta) {
-      return load_tile<T>(cta, layout.values(), value, maps.qkv,
-                          box_of_qkv(a, walk.work.place, Part::value, walk.item.block));
     }
   };
 
@@ -134,9 +125,7 @@ struct HopperForward {
   /// P of scores that have come; no product is in flight.
   DNABIRD_DEVICE static void take_scores(Warp& warp, const AttentionView& a, const Place& at,
                                          std::int32_t pair, float log2_multiplicity, State& state) {
-    if (pair == at.pairs - 1 && at.last_valid < kBlock) {
-      mask_keys<kBlock>(warp, at.last_valid, state.s);
-    }
+    if (at.valid(pair) < kBlock) mask_keys<kBlock>(warp, at.last_valid, state.s);
     const ScoreScale scale =
         scale_of_pair(warp, a, at.first_item + pair, log2_multiplicity, state.s);
     state.rows.template take_scores<kBlock>(state.s, scale.factor, scale.addend);

@@ -101,6 +101,21 @@ DNABIRD_DEVICE bool load_tile(Cta& cta, const TileStages& stages, typename TileS
   return load_tile<T>(cta, stages, use, map, box, [] {});
 }
 
+/// The two loads of a pair of rows, by a producer with their uses `key` and `value`: K with log2 m,
+/// and V.
+template <class T, class Cta, class Producer>
+DNABIRD_DEVICE bool load_keys(Cta& cta, Producer& p) {
+  return load_tile<T>(cta, p.layout.keys(), p.key, p.maps.qkv,
+                      box_of_qkv(p.a, p.walk.work.place, Part::key, p.walk.item.block), [&] {
+                        cta.hand_over(p.layout.addend(p.key), p.walk.item.log2_multiplicity);
+                      });
+}
+template <class T, class Cta, class Producer>
+DNABIRD_DEVICE bool load_values(Cta& cta, Producer& p) {
+  return load_tile<T>(cta, p.layout.values(), p.value, p.maps.qkv,
+                      box_of_qkv(p.a, p.walk.work.place, Part::value, p.walk.item.block));
+}
+
 /// Two of a block's statistics, rows of f32 that TMA cannot take (a row of T floats need not begin
 /// at 16 bytes), in each lane of the producer warp: of tokens lane and lane + 32 of `block`, and
 /// `otherwise` beyond the length.

@@ -51,10 +51,6 @@ struct alignas(16) UnitWork {
     return w;
   }
   DNABIRD_HD std::int32_t item(std::int32_t pair) const { return unit.begin + pair; }
-  /// Tokens of an item's block.
-  DNABIRD_HD std::int32_t valid(std::int32_t pair) const {
-    return pair == pairs - 1 ? last_valid : kBlock;
-  }
 };
 static_assert(sizeof(UnitWork) == 48, "three accesses of 16 bytes");
 
@@ -62,6 +58,10 @@ static_assert(sizeof(UnitWork) == 48, "three accesses of 16 bytes");
 struct Turn {
   std::int32_t pairs, last_valid, first_item;
 
+  /// Tokens of the pair's other block that are below the length.
+  DNABIRD_DEVICE std::int32_t valid(std::int32_t pair) const {
+    return pair == pairs - 1 ? last_valid : kBlock;
+  }
   template <class Cta>
   DNABIRD_DEVICE void take(const UnitWork& work) {
     pairs = Cta::uniform(work.pairs);

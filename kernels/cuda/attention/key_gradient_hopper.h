@@ -201,7 +201,7 @@ struct HopperKeyGradient {
                           layout.douts().at(stage), layout.statistics(at.pair)};
     layout.queries().wait(cta, at.pair);
     layout.douts().wait(cta, at.pair);
-    if (pair == at.pairs - 1 && at.last_valid < kBlock) {
+    if (at.valid(pair) < kBlock) {
       cta.each_warp([&](Warp& warp) {
         clear_rows<T>(warp, tiles.query, at.last_valid);
         clear_rows<T>(warp, tiles.dout, at.last_valid);

@@ -85,8 +85,8 @@ struct HopperQueryGradient {
       return walk.step(cta, [&] {
         return walk.next == -2      ? load_rows(cta)
                : walk.next == -1    ? load_out(cta)
-               : walk.next % 2 == 0 ? load_keys(cta)
-                                    : load_values(cta);
+               : walk.next % 2 == 0 ? load_keys<T>(cta, *this)
+                                    : load_values<T>(cta, *this);
       });
     }
     DNABIRD_DEVICE bool load_rows(Cta& cta) {
@@ -116,15 +116,6 @@ struct HopperQueryGradient {
     DNABIRD_DEVICE bool load_out(Cta& cta) {
       return load_tile<T>(cta, layout.values(), value, maps.out,
                           box_of_out(walk.work.place, walk.work.unit.block));
-    }
-    DNABIRD_DEVICE bool load_keys(Cta& cta) {
-      return load_tile<T>(cta, layout.keys(), key, maps.qkv,
-                          box_of_qkv(a, walk.work.place, Part::key, walk.item.block),
-                          [&] { cta.hand_over(layout.addend(key), walk.item.log2_multiplicity); });
-    }
-    DNABIRD_DEVICE bool load_values(Cta& cta) {
-      return load_tile<T>(cta, layout.values(), value, maps.qkv,
-                          box_of_qkv(a, walk.work.place, Part::value, walk.item.block));
     }
   };
 
@@ -171,7 +162,7 @@ struct HopperQueryGradient {
 
   DNABIRD_DEVICE static void take_pair(Cta& cta, const AttentionView& a, const Layout& layout,
                                        Place& at, std::int32_t pair, States& states) {
-    const std::int32_t valid = pair == at.pairs - 1 ? at.last_valid : kBlock;
+    const std::int32_t valid = at.valid(pair);
     const std::uint32_t rows = Cta::uniform(at.unit.stage);
     const std::uint32_t keys = layout.keys().at(Cta::uniform(at.key.stage));
     const std::uint32_t values = layout.values().at(Cta::uniform(at.value.stage));
