@@ -261,6 +261,14 @@ class CapturedWork {
   virtual void run() = 0;
 };
 
+/// Bytes on their way to the host.
+class HostCopy {
+ public:
+  virtual ~HostCopy() = default;
+  /// Waits until they are there, on whichever thread; they stay as long as this object.
+  virtual const void* wait() = 0;
+};
+
 /// A device's memory is full; what() says how much was asked for and how much there is.
 class OutOfMemory : public std::bad_alloc {
  public:
@@ -272,7 +280,7 @@ class OutOfMemory : public std::bad_alloc {
 };
 
 /// Memory and ops of one device at one precision. Calls are asynchronous where the device is;
-/// copies to the host and `sum*` wait. Not thread-safe: one caller at a time.
+/// copy_out() waits. Not thread-safe: one caller at a time.
 /// Results do not depend on the number of threads, nor a row's on the number of rows.
 class KernelSet {
  public:
@@ -299,6 +307,8 @@ class KernelSet {
   virtual std::int64_t system_allocations() const = 0;
   virtual void copy_in(void* device, const void* host, std::size_t bytes) = 0;
   virtual void copy_out(void* host, const void* device, std::size_t bytes) = 0;
+  /// The same without the wait: what `device` holds when all that was asked for before is done.
+  virtual std::unique_ptr<HostCopy> start_copy_out(const void* device, std::size_t bytes);
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
   virtual void zero(void* memory, std::size_t bytes) = 0;
   virtual void synchronize() = 0;
@@ -306,7 +316,7 @@ class KernelSet {
   /// Whether capture() can give the device many calls at once.
   virtual bool captures() const { return false; }
   /// The calls that `work` makes, not run yet; null if they cannot be captured. `work` has been run
-  /// before with the same sizes, and does not wait (copy_out, synchronize). What it copies in is
+  /// before with the same sizes, and neither waits nor copies to the host. What it copies in is
   /// copied in at every run; memory that it allocates and releases belongs to what is captured, and
   /// holds nothing between runs; the rest must outlive it. `work` may be called twice. Throws what
   /// it throws.

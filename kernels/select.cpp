@@ -19,26 +19,6 @@
 
 namespace dnabird::kernels {
 
-std::size_t size_of(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-    case DType::i32:
-      return 4;
-    case DType::f64:
-      return 8;
-    case DType::bf16:
-      return 2;
-  }
-  throw std::invalid_argument("no such element type");
-}
-
-KernelSet& KernelSet::in(DType dtype) {
-  if (dtype == this->dtype()) return *this;
-  throw std::invalid_argument("bug: " + name() + " has no kernels for elements of this type");
-}
-
-std::unique_ptr<CapturedWork> KernelSet::capture(const std::function<void()>&) { return nullptr; }
-
 namespace {
 
 /// N of "cuda:N", 0 for "cuda"; nothing for other devices.

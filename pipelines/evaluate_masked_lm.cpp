@@ -98,7 +98,7 @@ WindowBits run_model(const LoadedModel& loaded, const std::vector<Window>& windo
           tokens.hidden_bases.begin(), tokens.hidden_bases.end(), std::int64_t{0})));
       masked.push_back({std::move(tokens.input), 0, {std::move(tokens.labels)}});
     }
-    for (const std::vector<double>& sum : batcher.candidate_log_likelihoods(masked)) {
+    for (const std::vector<double>& sum : batcher.candidate_log_likelihoods(masked).get()) {
       result.bits.push_back(-sum[0] / std::numbers::ln2);
     }
     progress.update(static_cast<std::int64_t>(end));

@@ -61,7 +61,7 @@ std::vector<double> run_head(const LoadedModel& loaded, const LabelledData& data
       windows.push_back(loaded.tokenizer->encode(data.sequences[row]));
       check_length(static_cast<std::int64_t>(windows.back().size()), loaded, data, row);
     }
-    const std::vector<float> some = batcher.head_outputs(windows);  // (rows,K)
+    const std::vector<float> some = batcher.head_outputs(windows).get();  // (rows,K)
     outputs.insert(outputs.end(), some.begin(), some.end());
     progress.update(end);
   }

@@ -148,7 +148,7 @@ std::string score_alleles(const EvaluateOptions& options, std::vector<Allele>& a
       const Allele& allele = alleles[i];
       variants.push_back({allele.contig, allele.position, allele.ref, {allele.alt}});
     }
-    const auto scored = scorer.score(scorer.prepare(variants));
+    const auto scored = scorer.score(scorer.prepare(variants)).get();
     for (std::size_t i = begin; i < end; ++i) {
       const predict::AlleleScores& scores = scored[i - begin][0];
       alleles[i].scores = {number_or_nan(scores.log_likelihood_ratio),

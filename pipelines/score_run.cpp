@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,10 +20,18 @@ namespace {
 using predict::VariantScorer;
 
 using Records = std::vector<io::VariantRecord>;
+struct PreparedChunk {
+  Records records;
+  predict::PreparedVariants variants;
+};
+/// The model has been asked for its scores.
+struct AskedChunk {
+  Records records;
+  std::future<VariantScorer::Scores> scores;
+};
 struct Chunk {
   Records records;
-  predict::PreparedVariants prepared;
-  std::vector<std::vector<predict::AlleleScores>> scores;  // once it is scored
+  VariantScorer::Scores scores;
 };
 constexpr std::size_t kChunksWaiting = 2;
 
@@ -65,20 +74,19 @@ std::optional<Records> read_records(const ScoreRun& run) {
   return records;
 }
 
-Chunk prepare_chunk(const ScoreRun& run, Records records) {
+PreparedChunk prepare_chunk(const ScoreRun& run, Records records) {
   std::vector<predict::Variant> variants;
   for (const io::VariantRecord& record : records) {
     variants.push_back({record.contig(), record.position(), record.ref(), record.alts()});
   }
-  return {std::move(records), run.scorers[0].prepare(variants), {}};
+  return {std::move(records), run.scorers[0].prepare(variants)};
 }
 
-Chunk score_chunk(core::BoundedQueue<VariantScorer*>& free_scorers, Chunk chunk) {
+AskedChunk ask_chunk(core::BoundedQueue<VariantScorer*>& free_scorers, PreparedChunk chunk) {
   const auto give_back = [&](VariantScorer* scorer) { free_scorers.push(scorer); };
   const std::unique_ptr<VariantScorer, decltype(give_back)> scorer(free_scorers.pop().value(),
                                                                    give_back);
-  chunk.scores = scorer->score(std::move(chunk.prepared));
-  return chunk;
+  return {std::move(chunk.records), scorer->score(std::move(chunk.variants))};
 }
 
 /// Counts the chunk's records, or throws where one of them ends the run.
@@ -106,7 +114,7 @@ void score_all(const ScoreRun& run, ScoreTally& tally) {
   core::Progress progress("score", "records", 0);
   core::WriteBehind<Chunk> output([&run](Chunk chunk) { write_chunk(run, std::move(chunk)); },
                                   kChunksWaiting);
-  core::PrepareAhead<Records, Chunk> prepared(
+  core::PrepareAhead<Records, PreparedChunk> prepared(
       [&run] { return read_records(run); },
       [&run](Records records) { return prepare_chunk(run, std::move(records)); },
       run.preparing_threads, kChunksWaiting);
@@ -114,14 +122,16 @@ void score_all(const ScoreRun& run, ScoreTally& tally) {
   core::BoundedQueue<VariantScorer*> free_scorers(n_scorers);
   for (VariantScorer& scorer : run.scorers) free_scorers.push(&scorer);
   // Twice as many threads as scorers: a chunk that waits for one before it to be done keeps a
-  // thread, not its scorer. A single scorer does them in order.
-  core::PrepareAhead<Chunk, Chunk> scored(
+  // thread, not its scorer. A single scorer does them in order. Each is asked for a chunk while
+  // the numbers of the one before it are taken here.
+  core::PrepareAhead<PreparedChunk, AskedChunk> asked(
       [&prepared] { return prepared.next(); },
-      [&free_scorers](Chunk chunk) { return score_chunk(free_scorers, std::move(chunk)); },
+      [&free_scorers](PreparedChunk chunk) { return ask_chunk(free_scorers, std::move(chunk)); },
       n_scorers == 1 ? 1 : 2 * n_scorers, 1);
-  while (std::optional<Chunk> chunk = scored.next()) {
-    check_chunk(run, *chunk, tally);
-    output.push(std::move(*chunk));
+  while (std::optional<AskedChunk> chunk = asked.next()) {
+    Chunk scored{std::move(chunk->records), chunk->scores.get()};
+    check_chunk(run, scored, tally);
+    output.push(std::move(scored));
     progress.update(tally.records());
   }
   output.finish();

@@ -47,40 +47,41 @@ void copy_values_in(Tensor& tensor, std::span<const From> values) {
 }
 
 template <class Stored, class To>
-std::vector<To> copy_values_out(const Tensor& tensor) {
-  std::vector<Stored> host(static_cast<std::size_t>(tensor.size()));
-  if (!host.empty()) {
-    tensor.kernels().copy_out(host.data(), tensor.data(), host.size() * sizeof(Stored));
-  }
-  if constexpr (std::is_same_v<Stored, To>) {
-    return host;
+std::vector<To> converted(const void* host, std::size_t n) {
+  const auto* stored = static_cast<const Stored*>(host);
+  if constexpr (std::is_same_v<Stored, kernels::Bf16>) {
+    std::vector<To> values(n);
+    std::transform(stored, stored + n, values.begin(),
+                   [](kernels::Bf16 value) { return static_cast<To>(kernels::to_float(value)); });
+    return values;
   } else {
-    return std::vector<To>(host.begin(), host.end());
+    return std::vector<To>(stored, stored + n);
   }
 }
 
+/// Elements of `dtype` in the host's memory.
 template <class To>
-std::vector<To> copy_bf16_out(const Tensor& tensor) {
-  std::vector<To> values;
-  for (const kernels::Bf16 value : copy_values_out<kernels::Bf16, kernels::Bf16>(tensor)) {
-    values.push_back(static_cast<To>(kernels::to_float(value)));
+std::vector<To> converted(DType dtype, const void* host, std::size_t n) {
+  switch (dtype) {
+    case DType::f32:
+      return converted<float, To>(host, n);
+    case DType::f64:
+      return converted<double, To>(host, n);
+    case DType::i32:
+      return converted<std::int32_t, To>(host, n);
+    case DType::bf16:
+      return converted<kernels::Bf16, To>(host, n);
   }
-  return values;
+  throw std::logic_error("bug: unknown dtype");
 }
 
 template <class To>
 std::vector<To> to_host(const Tensor& tensor) {
-  switch (tensor.dtype()) {
-    case DType::f32:
-      return copy_values_out<float, To>(tensor);
-    case DType::f64:
-      return copy_values_out<double, To>(tensor);
-    case DType::i32:
-      return copy_values_out<std::int32_t, To>(tensor);
-    case DType::bf16:
-      return copy_bf16_out<To>(tensor);
-  }
-  throw std::logic_error("bug: unknown dtype");
+  if (tensor.is_empty()) return {};
+  const auto n = static_cast<std::size_t>(tensor.size());
+  std::vector<std::byte> host(n * kernels::size_of(tensor.dtype()));
+  tensor.kernels().copy_out(host.data(), tensor.data(), host.size());
+  return converted<To>(tensor.dtype(), host.data(), n);
 }
 
 std::size_t byte_count(const Shape& shape, DType dtype) {
@@ -210,6 +211,14 @@ void Tensor::set(std::span<const double> values) { copy_values_in(*this, values)
 void Tensor::set(std::span<const std::int32_t> values) { copy_values_in(*this, values); }
 
 std::vector<float> Tensor::to_floats() const { return to_host<float>(*this); }
+std::future<std::vector<float>> Tensor::start_to_floats() const {
+  require(!is_empty(), "nothing to copy to the host");
+  const auto n = static_cast<std::size_t>(size_);
+  auto copy = kernels_->start_copy_out(data_, n * kernels::size_of(dtype_));
+  return std::async(std::launch::deferred, [copy = std::move(copy), dtype = dtype_, n] {
+    return converted<float>(dtype, copy->wait(), n);
+  });
+}
 std::vector<double> Tensor::to_doubles() const { return to_host<double>(*this); }
 std::vector<std::int32_t> Tensor::to_ints() const { return to_host<std::int32_t>(*this); }
 

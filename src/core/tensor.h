@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <span>
 #include <string>
@@ -60,6 +61,8 @@ class Tensor {
 
   /// Waits, then copies out; floating-point values convert to the asked type.
   std::vector<float> to_floats() const;
+  /// The same values without the wait, which get() does, on any thread.
+  std::future<std::vector<float>> start_to_floats() const;
   std::vector<double> to_doubles() const;
   std::vector<std::int32_t> to_ints() const;
 

@@ -52,13 +52,13 @@ std::vector<std::vector<float>> Embedder::embed(std::span<const Tokens> sequence
   std::vector<std::vector<float>> result;
   switch (pool_) {
     case Pool::mean:
-      result = rows_of(batcher_.embeddings(sequences), channels());
+      result = rows_of(batcher_.embeddings(sequences).get(), channels());
       break;
     case Pool::cls:
-      result = rows_of(batcher_.cls_states(sequences), channels());
+      result = rows_of(batcher_.cls_states(sequences).get(), channels());
       break;
     case Pool::tokens:
-      result = batcher_.token_states(sequences);
+      result = batcher_.token_states(sequences).get();
       break;
   }
   for (const std::vector<float>& values : result) {

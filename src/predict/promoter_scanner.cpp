@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "core/errors.h"
 #include "seq/alphabet.h"
@@ -44,16 +45,18 @@ std::vector<PromoterPeak> PromoterScanner::scan(std::int64_t n_bases, std::span<
                                                 const std::function<void(std::int64_t)>& at_base) {
   const WindowGrid grid(n_bases, options_.rules.window, options_.stride);
   Strands strands;
-  std::int64_t done = 0;  // windows before it have been scored, by another region
+  Asked before;           // taken when the windows after it have been asked about
+  std::int64_t done = 0;  // windows before it have been asked about, by another region
   for (const auto& [begin, end] : regions) {
     const auto [first, last] = grid.overlapping(begin, end);
     for (done = std::max(done, first); done < last;) {
       const std::int64_t next = std::min(done + options_.chunk_windows, last);
-      score(grid, done, next, fetch, strands);
+      take(std::exchange(before, ask(grid, done, next, fetch)), strands);
       done = next;
       if (at_base) at_base(std::min(n_bases, grid.begin(done - 1) + options_.rules.window));
     }
   }
+  take(std::move(before), strands);
   std::vector<PromoterPeak> peaks = call_peaks(strands.forward, '+', options_.rules);
   const std::vector<PromoterPeak> reverse = call_peaks(strands.reverse, '-', options_.rules);
   peaks.insert(peaks.end(), reverse.begin(), reverse.end());
@@ -68,11 +71,11 @@ std::vector<PromoterPeak> PromoterScanner::scan(std::int64_t n_bases, std::span<
   return peaks;
 }
 
-void PromoterScanner::score(const WindowGrid& grid, std::int64_t first, std::int64_t last,
-                            const seq::FetchBases& fetch, Strands& strands) {
+PromoterScanner::Asked PromoterScanner::ask(const WindowGrid& grid, std::int64_t first,
+                                            std::int64_t last, const seq::FetchBases& fetch) {
   const std::int64_t origin = grid.begin(first), window = options_.rules.window;
   const std::string bases = fetch(origin, grid.begin(last - 1) + window);
-  std::vector<std::int64_t> begins;
+  Asked asked;
   std::vector<Tokens> tokens;  // of both strands of each window
   for (std::int64_t i = first; i < last; ++i) {
     const std::int64_t begin = grid.begin(i);
@@ -81,16 +84,22 @@ void PromoterScanner::score(const WindowGrid& grid, std::int64_t first, std::int
       ++counts_.skipped;
       continue;
     }
-    begins.push_back(begin);
+    asked.begins.push_back(begin);
     tokens.push_back(tokenizer_.encode(text));
     tokens.push_back(tokenizer_.encode(seq::reverse_complement(text)));
   }
-  counts_.scored += static_cast<std::int64_t>(begins.size());
-  const std::vector<double> log_odds = batcher_.promoter_log_odds(tokens);
-  for (std::size_t i = 0; i < begins.size(); ++i) {
+  counts_.scored += static_cast<std::int64_t>(asked.begins.size());
+  asked.log_odds = batcher_.promoter_log_odds(tokens);
+  return asked;
+}
+
+void PromoterScanner::take(Asked asked, Strands& strands) const {
+  if (asked.begins.empty()) return;
+  const std::vector<double> log_odds = asked.log_odds.get();
+  for (std::size_t i = 0; i < asked.begins.size(); ++i) {
     // What can never be part of a peak is not kept: a genome has very many of them.
     const auto keep = [&](std::vector<ScoredWindow>& strand, double value) {
-      if (value >= options_.rules.least_log_odds) strand.push_back({begins[i], value});
+      if (value >= options_.rules.least_log_odds) strand.push_back({asked.begins[i], value});
     };
     keep(strands.forward, log_odds[2 * i]);
     keep(strands.reverse, log_odds[2 * i + 1]);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <span>
 #include <utility>
 #include <vector>
@@ -62,8 +63,14 @@ class PromoterScanner {
   struct Strands {
     std::vector<ScoredWindow> forward, reverse;
   };
-  void score(const WindowGrid& grid, std::int64_t first, std::int64_t last,
-             const seq::FetchBases& fetch, Strands& strands);
+  /// Windows that the model has been asked about, and the log-odds of both strands of each.
+  struct Asked {
+    std::vector<std::int64_t> begins;
+    std::future<std::vector<double>> log_odds;
+  };
+  Asked ask(const WindowGrid& grid, std::int64_t first, std::int64_t last,
+            const seq::FetchBases& fetch);
+  void take(Asked asked, Strands& strands) const;
 
   const WindowBatcher& batcher_;
   const seq::Tokenizer& tokenizer_;

@@ -57,6 +57,18 @@ double cosine_distance(std::span<const float> u, std::span<const float> v) {
   return sum / 2;
 }
 
+void check_finite(const PreparedVariants& prepared) {
+  for (const PreparedAllele& allele : prepared.alleles) {
+    const AlleleScores& scores = prepared.scores[allele.variant][allele.index];
+    for (const auto& number : {scores.log_likelihood_ratio, scores.promoter, scores.distance}) {
+      if (number && !std::isfinite(*number)) {
+        throw core::DataError("the model's numbers are not finite at " + allele.place +
+                              "; its weights are damaged or its training diverged");
+      }
+    }
+  }
+}
+
 }  // namespace
 
 ScoreSet available_scores(const model::ModelConfig& config) {
@@ -100,24 +112,32 @@ std::size_t VariantScorer::alleles_at_once() const {
                                                            1, tokens / kTokensPerAllele));
 }
 
-std::vector<std::vector<AlleleScores>> VariantScorer::score(PreparedVariants&& prepared) {
-  if (scores_.log_likelihood_ratio) score_log_likelihood_ratio(prepared);
-  if (scores_.promoter) score_promoter(prepared);
-  if (scores_.distance) score_distance(prepared);
-  for (const PreparedAllele& allele : prepared.alleles) {
-    const AlleleScores& scores = prepared.scores[allele.variant][allele.index];
-    for (const auto& number : {scores.log_likelihood_ratio, scores.promoter, scores.distance}) {
-      if (number && !std::isfinite(*number)) {
-        throw core::DataError("the model's numbers are not finite at " + allele.place +
-                              "; its weights are damaged or its training diverged");
-      }
-    }
+std::future<VariantScorer::Scores> VariantScorer::score(PreparedVariants&& prepared) {
+  // While the device is at the first windows, the host makes those that hang on an answer.
+  std::optional<AskedGrid> grid;
+  if (scores_.promoter) grid = ask_grid(prepared.grid);
+  std::future<std::vector<std::vector<double>>> sums;
+  if (scores_.log_likelihood_ratio) {
+    sums = batcher_.candidate_log_likelihoods(prepared.masked.windows());
   }
-  return std::move(prepared.scores);
+  std::optional<AskedPromoters> promoters;
+  if (scores_.promoter) promoters = ask_promoters(prepared, take_grid(std::move(*grid), prepared));
+  std::future<std::vector<float>> embeddings;
+  if (scores_.distance) embeddings = batcher_.embeddings(prepared.centred.windows());
+  return std::async(
+      std::launch::deferred,
+      [this, prepared = std::move(prepared), sums = std::move(sums),
+       promoters = std::move(promoters), embeddings = std::move(embeddings)]() mutable {
+        if (sums.valid()) set_log_likelihood_ratios(sums.get(), prepared);
+        if (promoters) set_promoters(std::move(*promoters), prepared);
+        if (embeddings.valid()) set_distances(embeddings.get(), prepared);
+        check_finite(prepared);
+        return std::move(prepared.scores);
+      });
 }
 
-void VariantScorer::score_log_likelihood_ratio(PreparedVariants& prepared) const {
-  const auto sums = batcher_.candidate_log_likelihoods(prepared.masked.windows());
+void VariantScorer::set_log_likelihood_ratios(const std::vector<std::vector<double>>& sums,
+                                              PreparedVariants& prepared) const {
   const auto sum_at = [&](const MaskedWindowTable::Place& place) {
     return sums[place.window][place.candidate];
   };
@@ -130,49 +150,58 @@ void VariantScorer::score_log_likelihood_ratio(PreparedVariants& prepared) const
   }
 }
 
-std::vector<double> VariantScorer::grid_log_odds(WindowTable& grid) {
-  std::vector<double> log_odds(grid.windows().size());
-  std::vector<std::size_t> asked;
+VariantScorer::AskedGrid VariantScorer::ask_grid(const WindowTable& grid) const {
+  AskedGrid asked;
+  asked.log_odds.resize(grid.windows().size());
   std::vector<model::SequenceList::Sequence> windows;
-  for (std::size_t i = 0; i < log_odds.size(); ++i) {
+  for (std::size_t i = 0; i < asked.log_odds.size(); ++i) {
     if (const auto known = last_grid_.find(grid.bases()[i])) {
-      log_odds[i] = last_log_odds_[*known];
+      asked.log_odds[i] = last_log_odds_[*known];
     } else {
-      asked.push_back(i);
+      asked.missing.push_back(i);
       windows.emplace_back(grid.windows()[i]);
     }
   }
-  const std::vector<double> computed = batcher_.promoter_log_odds(windows);
-  for (std::size_t i = 0; i < asked.size(); ++i) log_odds[asked[i]] = computed[i];
-  last_grid_ = grid.take_bases();
-  last_log_odds_ = log_odds;
-  return log_odds;
+  asked.computed = batcher_.promoter_log_odds(windows);
+  return asked;
 }
 
-void VariantScorer::score_promoter(PreparedVariants& prepared) {
-  const std::vector<double> reference_log_odds = grid_log_odds(prepared.grid);
-  std::vector<double> best;
-  std::vector<std::size_t> alternates;
+std::vector<double> VariantScorer::take_grid(AskedGrid asked, PreparedVariants& prepared) {
+  const std::vector<double> computed = asked.computed.get();
+  for (std::size_t i = 0; i < computed.size(); ++i) asked.log_odds[asked.missing[i]] = computed[i];
+  last_grid_ = prepared.grid.take_bases();
+  last_log_odds_ = asked.log_odds;
+  return std::move(asked.log_odds);
+}
+
+VariantScorer::AskedPromoters VariantScorer::ask_promoters(
+    const PreparedVariants& prepared, const std::vector<double>& grid_log_odds) const {
+  AskedPromoters asked;
   WindowTable changed(tokenizer_);
   for (const PreparedAllele& allele : prepared.alleles) {
-    const auto [window, strand, log_odds] = likeliest(allele.grid, reference_log_odds);
-    best.push_back(log_odds);
+    const auto [window, strand, log_odds] = likeliest(allele.grid, grid_log_odds);
+    asked.reference.push_back(log_odds);
     const auto alternate = allele.scorable.cut(Haplotype::alternate, window->begin, window_bases_);
-    alternates.push_back(
+    asked.windows.push_back(
         changed.add(strand == 0 ? alternate.bases : seq::reverse_complement(alternate.bases)));
   }
-  const std::vector<double> alternate_log_odds = batcher_.promoter_log_odds(changed.windows());
-  for (std::size_t i = 0; i < alternates.size(); ++i) {
+  asked.alternate = batcher_.promoter_log_odds(changed.windows());
+  return asked;
+}
+
+void VariantScorer::set_promoters(AskedPromoters asked, PreparedVariants& prepared) {
+  const std::vector<double> alternate = asked.alternate.get();
+  for (std::size_t i = 0; i < prepared.alleles.size(); ++i) {
     const PreparedAllele& allele = prepared.alleles[i];
     prepared.scores[allele.variant][allele.index].promoter =
-        static_cast<float>(alternate_log_odds[alternates[i]] - best[i]);
+        static_cast<float>(alternate[asked.windows[i]] - asked.reference[i]);
   }
 }
 
-void VariantScorer::score_distance(PreparedVariants& prepared) const {
-  const std::vector<float> embeddings = batcher_.embeddings(prepared.centred.windows());  // (n,C)
+void VariantScorer::set_distances(const std::vector<float>& embeddings,
+                                  PreparedVariants& prepared) const {
   const auto channels = static_cast<std::size_t>(batcher_.model().config().channels);
-  const auto embedding = [&](std::size_t window) {
+  const auto embedding = [&](std::size_t window) {  // of (n,C)
     return std::span<const float>(embeddings).subspan(window * channels, channels);
   };
   for (const PreparedAllele& allele : prepared.alleles) {

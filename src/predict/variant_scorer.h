@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <span>
 #include <string>
 #include <vector>
@@ -64,19 +65,37 @@ class VariantScorer {
     return preparer_.prepare(variants);
   }
 
-  /// For each variant one entry for each ALT. Equal windows are run once, reference windows of the
-  /// grid also when the call before had them. Throws DataError if the model's numbers are not
-  /// finite. What is left in `prepared` is memory to be released, best on another thread.
-  std::vector<std::vector<AlleleScores>> score(PreparedVariants&& prepared);
+  using Scores = std::vector<std::vector<AlleleScores>>;
+  /// For each variant one entry for each ALT, by get(), on any thread, while the scorer may be
+  /// asked for more; it must be there until then. Equal windows are run once, reference windows of
+  /// the grid also when the call before had them. get() throws DataError if the model's numbers are
+  /// not finite.
+  std::future<Scores> score(PreparedVariants&& prepared);
 
-  /// Seconds of all calls of score() that the model took.
+  /// Seconds so far in which the model was at work for score(), or asked to be.
   double model_seconds() const { return batcher_.seconds(); }
 
  private:
-  void score_log_likelihood_ratio(PreparedVariants& prepared) const;
-  void score_promoter(PreparedVariants& prepared);
-  void score_distance(PreparedVariants& prepared) const;
-  std::vector<double> grid_log_odds(WindowTable& grid);
+  /// Log-odds of the grid's windows: those that the call before had, the others to be computed.
+  struct AskedGrid {
+    std::vector<double> log_odds;
+    std::vector<std::size_t> missing;
+    std::future<std::vector<double>> computed;
+  };
+  /// For each allele the log-odds of the reference, and which of the alternate's is its own.
+  struct AskedPromoters {
+    std::vector<double> reference;
+    std::vector<std::size_t> windows;
+    std::future<std::vector<double>> alternate;
+  };
+  AskedGrid ask_grid(const WindowTable& grid) const;
+  std::vector<double> take_grid(AskedGrid asked, PreparedVariants& prepared);
+  AskedPromoters ask_promoters(const PreparedVariants& prepared,
+                               const std::vector<double>& grid_log_odds) const;
+  void set_log_likelihood_ratios(const std::vector<std::vector<double>>& sums,
+                                 PreparedVariants& prepared) const;
+  static void set_promoters(AskedPromoters asked, PreparedVariants& prepared);
+  void set_distances(const std::vector<float>& embeddings, PreparedVariants& prepared) const;
 
   const seq::Tokenizer& tokenizer_;
   ScoreSet scores_;

@@ -1,7 +1,6 @@
 #include "predict/window_batcher.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <string>
@@ -18,7 +17,7 @@ namespace {
 
 // Logits that are held at once: 16 MiB of f32.
 constexpr std::int64_t kLogitsAtOnce = 1 << 22;
-// Numbers that may wait on the device: 64 MiB of f32.
+// Numbers that may wait to be taken: 64 MiB of f32.
 constexpr std::int64_t kMostWaiting = 1 << 24;
 
 /// One masked token of a batch: where its hidden state lies, and of which window it is.
@@ -98,34 +97,27 @@ double class_log_odds(std::span<const float> logits, std::int64_t index) {
   return logits[index] - (largest + std::log(sum));
 }
 
-WindowBatcher::Prepare WindowBatcher::rows_into(std::vector<float>& rows) {
-  return [&rows](std::span<const std::size_t> members, std::int64_t) {
-    Batch batch;
-    batch.take = [&rows, members](const std::vector<float>& values) {
-      const std::size_t n = values.size() / members.size();
-      for (std::size_t b = 0; b < members.size(); ++b) {
-        std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(b * n), n,
-                    rows.begin() + static_cast<std::ptrdiff_t>(members[b] * n));
-      }
-    };
-    return batch;
-  };
-}
-
 WindowBatcher::WindowBatcher(const model::Model& model, std::int64_t batch_size)
     : model_(model), batch_size_(batch_size), replays_(model.kernels()) {
   if (batch_size < 0) throw core::UsageError("--batch-size must be 0 (chosen) or more");
 }
 
-Tensor WindowBatcher::ask(std::span<const model::SequenceList::Sequence> sequences,
-                          Question question, const Batch& batch,
-                          const std::function<Tensor(const Inputs&)>& compute) const {
+std::optional<WindowBatcher::Asked> WindowBatcher::ask_batch(
+    const model::SequenceList& windows, const std::vector<std::size_t>& members, Question question,
+    const Prepare& prepare, const Compute& compute) const {
   core::KernelSet& kernels = model_.kernels();
+  std::vector<model::SequenceList::Sequence> sequences;
   std::size_t longest = 0;
-  for (const auto& sequence : sequences) longest = std::max(longest, sequence.size());
+  for (const std::size_t member : members) {
+    sequences.push_back(windows[member]);
+    longest = std::max(longest, windows[member].size());
+  }
+  Batch batch = prepare(members, static_cast<std::int64_t>(longest));
+  if (!batch.take) return std::nullopt;
   const auto n_rows = static_cast<std::int64_t>(batch.rows.size());
   const auto n_labels = static_cast<std::int64_t>(batch.labels.size());
-  Tensor numbers;
+  Asked asked;
+  asked.take = std::move(batch.take);
   replays_.run(
       {static_cast<std::int64_t>(question), static_cast<std::int64_t>(sequences.size()),
        static_cast<std::int64_t>(longest), n_rows, n_labels},
@@ -140,139 +132,154 @@ Tensor WindowBatcher::ask(std::span<const model::SequenceList::Sequence> sequenc
       },
       [&](Inputs& inputs) { core::leave(compute(inputs), inputs.numbers); },
       [&](Inputs& inputs) {
-        numbers = inputs.numbers;
-        if (!kernels.captures()) return;
-        // The next batch may write to the same.
-        numbers = Tensor::empty(kernels, inputs.numbers.shape(), inputs.numbers.dtype());
-        numbers.copy_from(inputs.numbers);
+        asked.numbers = inputs.numbers.start_to_floats();
+        asked.n = inputs.numbers.size();
       });
-  return numbers;
+  return asked;
 }
 
-void WindowBatcher::run(const model::SequenceList& windows, Question question,
-                        const Prepare& prepare,
-                        const std::function<Tensor(const Inputs&)>& compute) const {
-  const auto started = std::chrono::steady_clock::now();
+std::vector<WindowBatcher::Asked> WindowBatcher::ask(const model::SequenceList& windows,
+                                                     Question question, const Prepare& prepare,
+                                                     const Compute& compute) const {
+  const core::BusyTime::Use use(busy_);
   const std::int64_t block_size = model_.config().block_size;
-  const std::vector<std::vector<std::size_t>> groups = model::group_by_blocks(windows, block_size);
-  std::vector<std::pair<Tensor, Batch>> waiting;
+  std::vector<Asked> asked;
   std::int64_t n_waiting = 0;  // numbers
-  const auto take_all = [&] {
-    for (const auto& [numbers, batch] : waiting) batch.take(numbers.to_floats());
-    waiting.clear();
-    n_waiting = 0;
-  };
-  for (const std::vector<std::size_t>& group : groups) {
+  for (const std::vector<std::size_t>& group : model::group_by_blocks(windows, block_size)) {
     const auto longest = static_cast<std::int64_t>(windows[group[0]].size());
     auto at_once = static_cast<std::size_t>(
         batch_size_ > 0 ? batch_size_
                         : std::max<std::int64_t>(1, model_.kernels().tokens_per_batch() / longest));
-    for (std::size_t begin = 0; begin < group.size();) {
-      const auto members = std::span(group).subspan(begin, std::min(at_once, group.size() - begin));
-      std::vector<model::SequenceList::Sequence> sequences;
-      std::size_t n_tokens = 0;
-      for (const std::size_t member : members) {
-        sequences.push_back(windows[member]);
-        n_tokens = std::max(n_tokens, windows[member].size());
-      }
+    for (auto first = group.begin(); first != group.end();) {
+      const std::size_t n = std::min(at_once, static_cast<std::size_t>(group.end() - first));
+      const auto end = first + static_cast<std::ptrdiff_t>(n);
       try {
-        Batch batch = prepare(members, static_cast<std::int64_t>(n_tokens));
-        if (batch.take) {
-          Tensor numbers = ask(sequences, question, batch, compute);
-          n_waiting += numbers.size();
-          waiting.emplace_back(std::move(numbers), std::move(batch));
+        if (auto batch = ask_batch(windows, {first, end}, question, prepare, compute)) {
+          n_waiting += batch->n;
+          asked.push_back(std::move(*batch));
         }
-        begin += members.size();
+        first = end;
       } catch (const kernels::OutOfMemory& error) {
-        if (!waiting.empty()) {
-          take_all();
-          continue;
-        }
-        if (batch_size_ > 0 || members.size() == 1) {
-          throw does_not_fit(members.size(), longest, error.what());
-        }
-        at_once = members.size() / 2;
+        if (batch_size_ > 0 || n == 1) throw does_not_fit(n, longest, error.what());
+        at_once = n / 2;
       }
-      if (n_waiting >= kMostWaiting) take_all();
+      if (n_waiting >= kMostWaiting) {
+        take(asked);
+        n_waiting = 0;
+      }
     }
   }
-  take_all();
-  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  return asked;
 }
 
-std::vector<float> WindowBatcher::head_outputs(const model::SequenceList& windows) const {
-  std::vector<float> outputs(windows.size() * model_.config().targets.size());  // (n,K)
-  run(windows, Question::head, rows_into(outputs), [&](const Inputs& inputs) {
-    return model_.head_output(model_.encode_cls(inputs.tokens));  // (B,K)
-  });
-  return outputs;
+void WindowBatcher::take(std::vector<Asked>& asked) const {
+  const core::BusyTime::Use use(busy_);
+  for (Asked& batch : asked) batch.take(batch.numbers.get());
+  asked.clear();
 }
 
-std::vector<double> WindowBatcher::promoter_log_odds(const model::SequenceList& windows) const {
+template <class Result>
+std::future<Result> WindowBatcher::later(std::vector<Asked> asked,
+                                         std::shared_ptr<Result> result) const {
+  return std::async(std::launch::deferred,
+                    [this, asked = std::move(asked), result = std::move(result)]() mutable {
+                      take(asked);
+                      return std::move(*result);
+                    });
+}
+
+std::future<std::vector<float>> WindowBatcher::ask_rows(const model::SequenceList& windows,
+                                                        Question question, std::size_t n_values,
+                                                        const Compute& compute) const {
+  const auto rows = std::make_shared<std::vector<float>>(windows.size() * n_values);
+  const auto prepare = [&](const std::vector<std::size_t>& members, std::int64_t) {
+    Batch batch;
+    batch.take = [rows, members, n_values](const std::vector<float>& values) {
+      for (std::size_t b = 0; b < members.size(); ++b) {
+        std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(b * n_values), n_values,
+                    rows->begin() + static_cast<std::ptrdiff_t>(members[b] * n_values));
+      }
+    };
+    return batch;
+  };
+  return later(ask(windows, question, prepare, compute), rows);
+}
+
+std::future<std::vector<float>> WindowBatcher::head_outputs(
+    const model::SequenceList& windows) const {
+  return ask_rows(windows, Question::head, model_.config().targets.size(),
+                  [&](const Inputs& inputs) {
+                    return model_.head_output(model_.encode_cls(inputs.tokens));  // (B,K)
+                  });
+}
+
+std::future<std::vector<double>> WindowBatcher::promoter_log_odds(
+    const model::SequenceList& windows) const {
   const std::optional<std::int64_t> promoter = promoter_class(model_.config());
   if (!promoter) {
     throw core::DataError(
         "the model does not tell promoters from the rest (it has no class 'promoter'); fine-tune "
         "it with dnabird finetune --task promoter");
   }
-  const std::vector<float> logits = head_outputs(windows);  // (n,K)
-  const std::size_t classes = model_.config().targets.size();
-  std::vector<double> log_odds;
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    log_odds.push_back(
-        class_log_odds(std::span<const float>(logits).subspan(i * classes, classes), *promoter));
-  }
-  return log_odds;
-}
-
-std::vector<float> WindowBatcher::embeddings(const model::SequenceList& windows) const {
-  const auto channels = static_cast<std::size_t>(model_.config().channels);
-  std::vector<float> result(windows.size() * channels);  // (n,C)
-  run(windows, Question::pooled, rows_into(result), [&](const Inputs& inputs) {
-    return model_.pool(model_.encode(inputs.tokens), inputs.tokens);  // (B,C)
+  return std::async(std::launch::deferred, [asked = head_outputs(windows), promoter = *promoter,
+                                            classes = model_.config().targets.size()]() mutable {
+    const std::vector<float> logits = asked.get();  // (n,K)
+    std::vector<double> log_odds;
+    for (std::size_t begin = 0; begin < logits.size(); begin += classes) {
+      log_odds.push_back(
+          class_log_odds(std::span<const float>(logits).subspan(begin, classes), promoter));
+    }
+    return log_odds;
   });
-  return result;
 }
 
-std::vector<float> WindowBatcher::cls_states(const model::SequenceList& windows) const {
-  const auto channels = static_cast<std::size_t>(model_.config().channels);
-  std::vector<float> result(windows.size() * channels);  // (n,C)
-  run(windows, Question::cls, rows_into(result),
-      [&](const Inputs& inputs) { return model_.encode_cls(inputs.tokens); });
-  return result;
-}
-
-std::vector<std::vector<float>> WindowBatcher::token_states(
+std::future<std::vector<float>> WindowBatcher::embeddings(
     const model::SequenceList& windows) const {
-  const auto channels = static_cast<std::size_t>(model_.config().channels);
-  std::vector<std::vector<float>> result(windows.size());
-  const auto prepare = [&](std::span<const std::size_t> members, std::int64_t) {
+  return ask_rows(windows, Question::pooled, static_cast<std::size_t>(model_.config().channels),
+                  [&](const Inputs& inputs) {
+                    return model_.pool(model_.encode(inputs.tokens), inputs.tokens);  // (B,C)
+                  });
+}
+
+std::future<std::vector<float>> WindowBatcher::cls_states(
+    const model::SequenceList& windows) const {
+  return ask_rows(windows, Question::cls, static_cast<std::size_t>(model_.config().channels),
+                  [&](const Inputs& inputs) { return model_.encode_cls(inputs.tokens); });
+}
+
+std::future<std::vector<std::vector<float>>> WindowBatcher::token_states(
+    const model::SequenceList& windows) const {
+  const auto states = std::make_shared<std::vector<std::vector<float>>>();
+  for (const auto& window : windows) {
+    states->emplace_back(window.size() * static_cast<std::size_t>(model_.config().channels));
+  }
+  const auto prepare = [&](const std::vector<std::size_t>& members, std::int64_t) {
     Batch batch;
-    batch.take = [&, members](const std::vector<float>& hidden) {
+    batch.take = [states, members](const std::vector<float>& hidden) {
       const std::size_t n_row = hidden.size() / members.size();
       for (std::size_t b = 0; b < members.size(); ++b) {
-        const std::size_t w = members[b];
-        const auto begin = hidden.begin() + static_cast<std::ptrdiff_t>(b * n_row);
-        result[w].assign(begin, begin + static_cast<std::ptrdiff_t>(windows[w].size() * channels));
+        std::vector<float>& own = (*states)[members[b]];
+        std::copy_n(hidden.begin() + static_cast<std::ptrdiff_t>(b * n_row), own.size(),
+                    own.begin());
       }
     };
     return batch;
   };
-  run(windows, Question::tokens, prepare,
-      [&](const Inputs& inputs) { return model_.encode(inputs.tokens); });  // (B,T,C)
-  return result;
+  return later(ask(windows, Question::tokens, prepare,
+                   [&](const Inputs& inputs) { return model_.encode(inputs.tokens); }),  // (B,T,C)
+               states);
 }
 
-std::vector<std::vector<double>> WindowBatcher::candidate_log_likelihoods(
+std::future<std::vector<std::vector<double>>> WindowBatcher::candidate_log_likelihoods(
     const std::vector<MaskedWindow>& windows) const {
   std::vector<model::SequenceList::Sequence> ids;
-  std::vector<std::vector<double>> sums;
+  const auto sums = std::make_shared<std::vector<std::vector<double>>>();
   for (const MaskedWindow& window : windows) {
     ids.emplace_back(window.ids);
-    sums.emplace_back(window.candidates.size(), 0.0);
+    sums->emplace_back(window.candidates.size(), 0.0);
   }
   const bool rounds = model_.kernels().captures();
-  const auto prepare = [&](std::span<const std::size_t> members, std::int64_t n_tokens) {
+  const auto prepare = [&](const std::vector<std::size_t>& members, std::int64_t n_tokens) {
     std::vector<MaskedRow> masked = masked_rows(members, windows, n_tokens);
     Batch batch;
     if (masked.empty()) return batch;
@@ -281,17 +288,17 @@ std::vector<std::vector<double>> WindowBatcher::candidate_log_likelihoods(
     batch.rows.resize(static_cast<std::size_t>(rounds ? core::rounded_for_replays(n) : n),
                       masked.back().row);
     batch.labels = labels_of(masked, batch.rows.size(), windows);
-    batch.take = [&sums, n_row = batch.rows.size(), labels = batch.labels,
+    batch.take = [sums, n_row = batch.rows.size(), labels = batch.labels,
                   masked = std::move(masked)](const std::vector<float>& values) {
       for (std::size_t i = 0; i < labels.size(); ++i) {
-        if (labels[i] != kNotAsked) sums[masked[i % n_row].window][i / n_row] -= values[i];
+        if (labels[i] != kNotAsked) (*sums)[masked[i % n_row].window][i / n_row] -= values[i];
       }
     };
     return batch;
   };
-  run(ids, Question::masked, prepare,
-      [&](const Inputs& inputs) { return candidate_losses(inputs); });
-  return sums;
+  return later(ask(ids, Question::masked, prepare,
+                   [&](const Inputs& inputs) { return candidate_losses(inputs); }),
+               sums);
 }
 
 Tensor WindowBatcher::candidate_losses(const Inputs& inputs) const {

@@ -107,6 +107,22 @@ TEST_P(TensorTest, EmptyOnesAreHarmless) {
   zero_rows.copy_from(Tensor::empty(*kernels_, {0}));
 }
 
+TEST_P(TensorTest, FloatsThatAreWaitedForLaterAreThoseOfTheCall) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::i32}) {
+    Tensor x = Tensor::empty(*kernels_, {3}, dtype);
+    if (dtype == DType::i32) {
+      x.set(std::span<const std::int32_t>(std::vector<std::int32_t>{1, -2, 3}));
+    } else {
+      x.set(std::span<const float>(std::vector<float>{1, -2, 3}));
+    }
+    std::future<std::vector<float>> late = x.start_to_floats();
+    x.zero();
+    EXPECT_EQ(late.get(), (std::vector<float>{1, -2, 3}));
+    EXPECT_EQ(x.to_floats(), (std::vector<float>{0, 0, 0}));
+  }
+  EXPECT_THROW(Tensor::empty(*kernels_, {0}).start_to_floats(), std::logic_error);
+}
+
 TEST_P(TensorTest, RefusesShapesThatDoNotFit) {
   const Tensor x = of({2, 3}, {1, 2, 3, 4, 5, 6});
   EXPECT_THROW(of({2, 2}, {1, 2, 3}), std::logic_error);

@@ -2,8 +2,12 @@
 // devices would not notice a wrong formula that all share.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <limits>
+#include <vector>
 
 #include "support/compare.h"
 #include "support/device_test.h"
@@ -170,6 +174,22 @@ TEST_P(HandValues, elementwise_ops_work_in_place) {
   EXPECT_TRUE(same_bits(results.at("gradient"), results.at("elsewhere")));
 }
 
+TEST_P(HandValues, large_arrays_come_and_go_whole) {
+  // More than one piece of pinned memory on a GPU, more than what is on its way at one time.
+  std::vector<std::uint32_t> values(std::size_t{6} << 20), result(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::uint32_t>(i) * 7;
+  const std::size_t bytes = values.size() * sizeof values[0];
+  const std::vector<std::uint32_t> expected = values;
+  void* memory = kernels_->allocate(bytes);
+  kernels_->copy_in(memory, values.data(), bytes);
+  std::fill(values.begin(), values.end(), 0);
+  const auto late = kernels_->start_copy_out(memory, bytes);
+  kernels_->copy_out(result.data(), memory, bytes);
+  EXPECT_EQ(result, expected);
+  EXPECT_EQ(std::memcmp(late->wait(), expected.data(), bytes), 0);
+  kernels_->release(memory, bytes);
+}
+
 TEST_P(HandValues, memory_is_aligned_copied_and_cleared) {
   Values values(1000);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i);
@@ -183,6 +203,10 @@ TEST_P(HandValues, memory_is_aligned_copied_and_cleared) {
   Values half(1000), whole(1000);
   kernels_->copy_out(half.data(), first, 8000);
   kernels_->copy_out(whole.data(), second, 8000);
+  const auto late = kernels_->start_copy_out(second, 8000);
+  kernels_->zero(second, 8000);  // behind the copy
+  const auto* values_late = static_cast<const double*>(late->wait());
+  EXPECT_EQ(Values(values_late, values_late + 1000), values);
   kernels_->release(first, 8000);
   kernels_->release(second, 8000);
   EXPECT_EQ(whole, values);

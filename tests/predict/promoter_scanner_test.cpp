@@ -68,7 +68,7 @@ Peaks expected_peaks(const RandomModel& model, const std::string& bases,
     const std::string text = fetch_of(bases)(begin, begin + kWindow);
     const std::vector<Tokens> tokens = {model.tokenizer.encode(text),
                                         model.tokenizer.encode(seq::reverse_complement(text))};
-    const std::vector<double> log_odds = batcher.promoter_log_odds(tokens);
+    const std::vector<double> log_odds = batcher.promoter_log_odds(tokens).get();
     forward.push_back({begin, log_odds[0]});
     reverse.push_back({begin, log_odds[1]});
   }

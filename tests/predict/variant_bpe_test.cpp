@@ -134,7 +134,7 @@ class BpeScores : public testing::Test {
     const support::MemoryGenome genome({{"c", contig_}});
     VariantScorer scorer(*model_, tokenizer_, genome, {{}, batch_size});
     std::vector<AlleleScores> all;
-    for (const auto& some : scorer.score(scorer.prepare(variants)))
+    for (const auto& some : scorer.score(scorer.prepare(variants)).get())
       all.insert(all.end(), some.begin(), some.end());
     return all;
   }

@@ -102,9 +102,9 @@ TEST(EqualAlleles, HaveEqualScoresBitForBit) {
     n_writings += static_cast<int>(all.size());
     n_shifted += all.size() > 4 ? 1 : 0;
     const AlleleScores expected =
-        scorer.score(scorer.prepare(std::span<const Variant>(all).first(1)))[0][0];  // alone
+        scorer.score(scorer.prepare(std::span<const Variant>(all).first(1))).get()[0][0];  // alone
     ASSERT_EQ(expected.status, AlleleStatus::ok);
-    for (const auto& scored : scorer.score(scorer.prepare(all))) {
+    for (const auto& scored : scorer.score(scorer.prepare(all)).get()) {
       ASSERT_EQ(scored[0].status, AlleleStatus::ok);
       EXPECT_EQ(scored[0].log_likelihood_ratio, expected.log_likelihood_ratio) << i;
       EXPECT_EQ(scored[0].promoter, expected.promoter) << i;
@@ -134,7 +134,7 @@ TEST(EqualAlleles, AtBothEndsOfAContig) {
       {{"c", n - 1, "C", {"CC"}}, {"c", n - 6, "A", {"AC"}}},
   };
   for (const std::vector<Variant>& group : groups) {
-    const auto scored = scorer.score(scorer.prepare(group));
+    const auto scored = scorer.score(scorer.prepare(group)).get();
     for (std::size_t i = 0; i < group.size(); ++i) {
       ASSERT_EQ(scored[i][0].status, AlleleStatus::ok) << group[i].ref << group[i].position;
       EXPECT_EQ(scored[i][0].log_likelihood_ratio, scored[0][0].log_likelihood_ratio);

@@ -8,6 +8,7 @@
 #include "support/errors.h"
 #include "support/memory_genome.h"
 #include "support/random_model.h"
+#include "support/recording_kernel_set.h"
 
 namespace dnabird::predict {
 namespace {
@@ -217,7 +218,7 @@ TEST_P(VariantScorerOracle, EveryKindOfAllele) {
     cases.push_back(c);
     variants.push_back({"c", c.begin, contig.substr(c.begin, c.n_ref), {fill_in(c, contig)}});
   }
-  const auto scored = scorer.score(scorer.prepare(variants));
+  const auto scored = scorer.score(scorer.prepare(variants)).get();
   ASSERT_EQ(scored.size(), variants.size());
   double spread = 0;
   for (std::size_t i = 0; i < variants.size(); ++i) {
@@ -249,11 +250,11 @@ TEST(VariantScorer, SeveralAllelesOfOneSiteAreEachAsIfAlone) {
   const std::vector<std::string> alts = {ref.substr(0, 1), ref + "ACG", "<DEL>",
                                          ref == "TTT" ? "CTT" : "TTT"};
   const std::vector<Variant> together = {{"c", 320, ref, alts}};
-  const auto scored = scorer.score(scorer.prepare(together));
+  const auto scored = scorer.score(scorer.prepare(together)).get();
   ASSERT_EQ(scored[0].size(), alts.size());
   for (std::size_t a = 0; a < alts.size(); ++a) {
     const std::vector<Variant> alone = {{"c", 320, ref, {alts[a]}}};
-    const AlleleScores expected = scorer.score(scorer.prepare(alone))[0][0];
+    const AlleleScores expected = scorer.score(scorer.prepare(alone)).get()[0][0];
     EXPECT_EQ(scored[0][a].status, expected.status);
     EXPECT_EQ(scored[0][a].log_likelihood_ratio, expected.log_likelihood_ratio);
     EXPECT_EQ(scored[0][a].promoter, expected.promoter);
@@ -275,11 +276,12 @@ TEST(VariantScorer, ScoresDoNotHangOnBatchOrCompany) {
   VariantScorer scorer(*random.model, random.tokenizer, genome, {});
   std::vector<AlleleScores> alone;
   for (const Variant& variant : variants) {
-    alone.push_back(scorer.score(scorer.prepare(std::span<const Variant>(&variant, 1)))[0][0]);
+    alone.push_back(
+        scorer.score(scorer.prepare(std::span<const Variant>(&variant, 1))).get()[0][0]);
   }
   for (const std::int64_t batch_size : {0, 1, 8}) {
     VariantScorer other(*random.model, random.tokenizer, genome, {{}, batch_size});
-    const auto together = other.score(other.prepare(variants));
+    const auto together = other.score(other.prepare(variants)).get();
     for (std::size_t i = 0; i < variants.size(); ++i) {
       EXPECT_EQ(together[i][0].status, alone[i].status);
       EXPECT_EQ(together[i][0].log_likelihood_ratio, alone[i].log_likelihood_ratio);
@@ -289,6 +291,37 @@ TEST(VariantScorer, ScoresDoNotHangOnBatchOrCompany) {
   }
 }
 
+TEST(VariantScorer, AsksForAChunkBeforeTheNumbersOfTheLastAreTaken) {
+  auto recorder = std::make_unique<test::RecordingKernelSet>(core::open_device("cpu", "f32", 1));
+  const test::RecordingKernelSet& recording = *recorder;
+  const RandomModel random = random_model({.window_bases = kWindow}, std::move(recorder));
+  const std::string contig = test_contig();
+  const MemoryGenome genome({{"c", contig}});
+  VariantScorer scorer(*random.model, random.tokenizer, genome, {});
+  const auto chunk = [&](int position) {
+    const std::string ref = contig.substr(position, 1);
+    const std::vector<Variant> variants = {{"c", position, ref, {ref == "C" ? "G" : "C"}}};
+    return scorer.prepare(variants);
+  };
+  const AlleleScores first = scorer.score(chunk(100)).get()[0][0];
+  const AlleleScores second = scorer.score(chunk(300)).get()[0][0];
+  const int before = recording.waits();
+  auto one = scorer.score(chunk(100));
+  EXPECT_EQ(recording.waits(), before + 1) << "the grid's, which the next windows hang on";
+  auto other = scorer.score(chunk(300));
+  EXPECT_EQ(recording.waits(), before + 2);
+  // Three numbers each: the alternate's log-odds, log-likelihoods, embeddings.
+  const AlleleScores second_late = other.get()[0][0], first_late = one.get()[0][0];
+  EXPECT_EQ(recording.waits(), before + 2 + 2 * 3);
+  for (const auto& [late, now] : {std::pair{first_late, first}, std::pair{second_late, second}}) {
+    EXPECT_EQ(late.log_likelihood_ratio, now.log_likelihood_ratio);
+    EXPECT_EQ(late.promoter, now.promoter);
+    EXPECT_EQ(late.distance, now.distance);
+  }
+  EXPECT_TRUE(first.promoter && second.promoter);
+  EXPECT_NE(first.log_likelihood_ratio, second.log_likelihood_ratio);
+}
+
 TEST(VariantScorer, AnAlleleThatChangesNothingHasZeros) {
   const RandomModel random = random_model({.window_bases = kWindow});
   const std::string contig = test_contig();
@@ -296,7 +329,7 @@ TEST(VariantScorer, AnAlleleThatChangesNothingHasZeros) {
   VariantScorer scorer(*random.model, random.tokenizer, genome, {});
   const std::string ref = contig.substr(100, 3);
   const std::vector<Variant> variants = {{"c", 100, ref, {ref}}};
-  const AlleleScores scores = scorer.score(scorer.prepare(variants))[0][0];
+  const AlleleScores scores = scorer.score(scorer.prepare(variants)).get()[0][0];
   EXPECT_EQ(scores.status, AlleleStatus::ok);
   EXPECT_EQ(scores.log_likelihood_ratio, 0);
   EXPECT_EQ(scores.promoter, 0);
@@ -312,7 +345,7 @@ TEST(VariantScorer, OnlyWhatWasAskedForIsComputed) {
   EXPECT_TRUE(available.log_likelihood_ratio);
   EXPECT_FALSE(available.promoter);
   VariantScorer scorer(*random.model, random.tokenizer, genome, {available, 0});
-  const AlleleScores scores = scorer.score(scorer.prepare(variants))[0][0];
+  const AlleleScores scores = scorer.score(scorer.prepare(variants)).get()[0][0];
   EXPECT_TRUE(scores.log_likelihood_ratio);
   EXPECT_FALSE(scores.promoter);
   EXPECT_TRUE(scores.distance);
@@ -327,7 +360,7 @@ TEST(VariantScorer, NumbersThatAreNotFiniteStopTheRun) {
   const MemoryGenome genome({{"c", contig}});
   VariantScorer scorer(*random.model, random.tokenizer, genome, {});
   const std::vector<Variant> variants = {{"c", 250, contig.substr(250, 1), {"ACC"}}};
-  EXPECT_THAT([&] { scorer.score(scorer.prepare(variants)); },
+  EXPECT_THAT([&] { scorer.score(scorer.prepare(variants)).get(); },
               throws_data_error("not finite", "c:251"));
 }
 

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <future>
 #include <memory>
 #include <numeric>
+#include <thread>
 
 #include "core/rng.h"
 #include "support/errors.h"
@@ -51,7 +53,7 @@ TEST(WindowBatcher, LogOddsAreThoseOfEachWindowAloneWhateverTheBatch) {
             0.1);
   for (const std::int64_t batch_size : {0, 1, 5}) {
     const std::vector<double> log_odds =
-        WindowBatcher(*one.model, batch_size).promoter_log_odds(windows);
+        WindowBatcher(*one.model, batch_size).promoter_log_odds(windows).get();
     ASSERT_EQ(log_odds.size(), expected.size());
     for (std::size_t i = 0; i < windows.size(); ++i) {
       EXPECT_NEAR(log_odds[i], expected[i], 1e-12) << i << ", batches of " << batch_size;
@@ -69,7 +71,8 @@ TEST(WindowBatcher, EmbeddingsAreThoseOfEachWindowAloneWhateverTheBatch) {
     expected.insert(expected.end(), pooled.begin(), pooled.end());
   }
   for (const std::int64_t batch_size : {0, 1, 5}) {
-    EXPECT_EQ(WindowBatcher(*one.model, batch_size).embeddings(windows), expected) << batch_size;
+    EXPECT_EQ(WindowBatcher(*one.model, batch_size).embeddings(windows).get(), expected)
+        << batch_size;
   }
 }
 
@@ -109,7 +112,7 @@ TEST(WindowBatcher, CandidatesAreScoredOnMaskedTokensUnknownOnesCountNothing) {
       }
     }
   }
-  const auto alone = WindowBatcher(*one.model, 1).candidate_log_likelihoods(windows);
+  const auto alone = WindowBatcher(*one.model, 1).candidate_log_likelihoods(windows).get();
   ASSERT_EQ(alone.size(), expected.size());
   for (std::size_t w = 0; w < windows.size(); ++w) {
     ASSERT_EQ(alone[w].size(), expected[w].size());
@@ -118,7 +121,8 @@ TEST(WindowBatcher, CandidatesAreScoredOnMaskedTokensUnknownOnesCountNothing) {
     }
   }
   for (const std::int64_t batch_size : {0, 5}) {
-    EXPECT_EQ(WindowBatcher(*one.model, batch_size).candidate_log_likelihoods(windows), alone);
+    EXPECT_EQ(WindowBatcher(*one.model, batch_size).candidate_log_likelihoods(windows).get(),
+              alone);
   }
 }
 
@@ -136,7 +140,7 @@ TEST(WindowBatcher, ModelsWithoutTheHeadThatIsAskedForSaySo) {
   const support::RandomModel plain = random_model({.targets = {}});
   EXPECT_FALSE(promoter_class(plain.model->config()));
   const std::vector<Tokens> windows = windows_of(plain.tokenizer);
-  EXPECT_THAT([&] { WindowBatcher(*plain.model, 0).promoter_log_odds(windows); },
+  EXPECT_THAT([&] { WindowBatcher(*plain.model, 0).promoter_log_odds(windows).get(); },
               throws_data_error("promoter", "finetune"));
   const support::RandomModel other = random_model({.targets = {"exon", "intron"}});
   EXPECT_FALSE(promoter_class(other.model->config()));
@@ -162,10 +166,11 @@ std::vector<std::vector<float>> answers(const WindowBatcher& batcher,
     std::fill_n(window.ids.begin() + 3, hidden, seq::kMask);
     masked.push_back(window);
   }
-  std::vector<std::vector<float>> all{batcher.head_outputs(windows), batcher.embeddings(windows),
-                                      batcher.cls_states(windows)};
-  for (std::vector<float>& states : batcher.token_states(windows)) all.push_back(states);
-  for (const std::vector<double>& sums : batcher.candidate_log_likelihoods(masked)) {
+  std::vector<std::vector<float>> all{batcher.head_outputs(windows).get(),
+                                      batcher.embeddings(windows).get(),
+                                      batcher.cls_states(windows).get()};
+  for (std::vector<float>& states : batcher.token_states(windows).get()) all.push_back(states);
+  for (const std::vector<double>& sums : batcher.candidate_log_likelihoods(masked).get()) {
     all.emplace_back(sums.begin(), sums.end());
   }
   return all;
@@ -183,6 +188,28 @@ TEST(WindowBatcher, CapturedBatchesHaveTheBytesOfThoseThatAreNot) {
   }
   EXPECT_GE(recording.captured(), 5);
   EXPECT_GT(recording.runs(), 20);
+}
+
+TEST(WindowBatcher, AllIsAskedForBeforeAnythingIsWaitedFor) {
+  auto recorder = std::make_unique<test::RecordingKernelSet>(core::open_device("cpu", "f32", 1));
+  const test::RecordingKernelSet& recording = *recorder;
+  const support::RandomModel one = random_model({}, std::move(recorder));
+  const WindowBatcher batcher(*one.model, 2);
+  const std::vector<Tokens> expected_windows = windows_of(one.tokenizer);
+  const std::vector<double> expected = batcher.promoter_log_odds(expected_windows).get();
+  const std::vector<float> expected_embeddings = batcher.embeddings(expected_windows).get();
+  const int before = recording.waits();
+  std::vector<Tokens> windows = expected_windows;
+  std::future<std::vector<double>> log_odds = batcher.promoter_log_odds(windows);
+  std::future<std::vector<float>> embeddings = batcher.embeddings(windows);
+  EXPECT_EQ(recording.waits(), before);
+  windows.clear();  // they are with the device
+  const double asked = batcher.seconds();
+  EXPECT_GT(asked, 0);
+  std::thread([&] { EXPECT_EQ(embeddings.get(), expected_embeddings); }).join();
+  EXPECT_EQ(log_odds.get(), expected);
+  EXPECT_GE(batcher.seconds(), asked);
+  EXPECT_EQ(recording.waits(), before + 2 * static_cast<int>((expected.size() + 1) / 2));
 }
 
 }  // namespace

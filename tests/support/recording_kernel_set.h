@@ -27,6 +27,7 @@ class RecordingKernelSet final : public kernels::KernelSet {
   void limit_allocations(std::size_t bytes) { most_bytes_ = bytes; }
   int captured() const { return captured_; }  // pieces of work
   int runs() const { return runs_; }          // of captured work
+  int waits() const { return waits_; }        // for numbers, of the host
 
   std::string name() const override { return inner_->name(); }
   kernels::DType dtype() const override { return inner_->dtype(); }
@@ -57,7 +58,12 @@ class RecordingKernelSet final : public kernels::KernelSet {
   }
   void copy_out(void* to, const void* from, std::size_t bytes) override {
     refuse();
+    ++waits_;
     inner_->copy_out(to, from, bytes);
+  }
+  std::unique_ptr<kernels::HostCopy> start_copy_out(const void* from, std::size_t bytes) override {
+    refuse();
+    return std::make_unique<CountedCopy>(inner_->start_copy_out(from, bytes), waits_);
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
     call([=, this] { inner_->copy(to, from, bytes); });
@@ -168,6 +174,19 @@ class RecordingKernelSet final : public kernels::KernelSet {
       one();
     }
   }
+  class CountedCopy final : public kernels::HostCopy {
+   public:
+    CountedCopy(std::unique_ptr<kernels::HostCopy> copy, int& waits)
+        : copy_(std::move(copy)), waits_(waits) {}
+    const void* wait() override {
+      ++waits_;
+      return copy_->wait();
+    }
+
+   private:
+    std::unique_ptr<kernels::HostCopy> copy_;
+    int& waits_;
+  };
   void refuse() const {
     if (recording_ != nullptr) throw std::logic_error("captured work waits for the device");
   }
@@ -175,7 +194,7 @@ class RecordingKernelSet final : public kernels::KernelSet {
   std::unique_ptr<KernelSet> inner_;
   bool gives_up_;
   std::size_t most_bytes_ = SIZE_MAX;
-  int captured_ = 0, runs_ = 0;
+  int captured_ = 0, runs_ = 0, waits_ = 0;
   Recorded* recording_ = nullptr;
 };
 

@@ -73,8 +73,14 @@ class CudaKernelSet final : public OnStream {
     return capture_graph(device_, work);
   }
   void copy_in(void* device, const void* host, std::size_t bytes) override {
-    if (device_->capture.active() && bytes > 0) host = device_->capture.keep_copy(host, bytes);
-    move(device, host, bytes, cudaMemcpyHostToDevice);
+    if (bytes == 0) return;
+    if (device_->capture.active()) {
+      move(device, device_->capture.keep_copy(host, bytes), bytes, cudaMemcpyHostToDevice);
+      return;
+    }
+    context();
+    device_->weights.changed(device, bytes);
+    device_->host_copies.copy_in(device, host, bytes);
   }
   void copy_out(void* host, const void* device, std::size_t bytes) override {
     if (bytes == 0) return;
@@ -82,6 +88,11 @@ class CudaKernelSet final : public OnStream {
     check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, context().stream),
           "copy to the host");
     synchronize();
+  }
+  std::unique_ptr<HostCopy> start_copy_out(const void* device, std::size_t bytes) override {
+    device_->capture.refuse("a copy to the host");
+    context();
+    return device_->host_copies.start_copy_out(device, bytes);
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
     move(to, from, bytes, cudaMemcpyDeviceToDevice);

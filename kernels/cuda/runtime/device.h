@@ -15,6 +15,7 @@
 #include "kernels/cuda/runtime/cublaslt.h"
 #include "kernels/cuda/runtime/device_memory.h"
 #include "kernels/cuda/runtime/devices.h"
+#include "kernels/cuda/runtime/host_copies.h"
 #include "kernels/cuda/runtime/pattern_schedules.h"
 #include "kernels/kernel_set.h"
 #include "kernels/memory_pool.h"
@@ -40,6 +41,7 @@ struct Device {
   Device(int number, DeviceFacts its_facts, bool rounds_f32)
       : index(number),
         facts(std::move(its_facts)),
+        host_copies(stream.get()),
         pool(device_memory()),
         products(pool),
         weights(pool),
@@ -54,6 +56,7 @@ struct Device {
   int index;
   DeviceFacts facts;
   Stream stream;
+  HostCopies host_copies;
   MemoryPool pool;
   CublasLt products;
   Bf16Weights weights;
