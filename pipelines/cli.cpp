@@ -239,8 +239,7 @@ void OptionParser::add_common(CommonOptions* options, unsigned which) {
     add("device", &options->device,
         which & kDevices ? "auto, cpu, cuda or cuda:N; several GPUs: cuda:0,cuda:1 or cuda:all"
                          : "auto, cpu, cuda or cuda:N");
-    add("precision", &options->precision,
-        "auto (the fastest that this processor has), f32 or bf16");
+    add("precision", &options->precision, "auto (the fastest that the device has), f32 or bf16");
     add("batch-size", &options->batch_size, "sequences run at once; 0 = chosen");
   }
   if (which & kSeed) add("seed", &options->seed, "seed of everything random");

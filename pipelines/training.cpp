@@ -114,7 +114,7 @@ void add_training_options(OptionParser& parser, TrainingOptions* o) {
   o->common.output.clear();
   parser.add("output,o", &o->common.output,
              "DIR: the folder for the model, made if it is not there");
-  parser.add_common(&o->common, OptionParser::kDevice | OptionParser::kSeed);
+  parser.add_common(&o->common, OptionParser::kDevices | OptionParser::kSeed);
 }
 
 void check_training_options(const TrainingOptions& o) {

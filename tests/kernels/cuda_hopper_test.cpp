@@ -36,7 +36,7 @@ void expect_close(const AttentionCase& c, std::int64_t head_size, std::uint64_t 
 TEST(CudaHopperTest, HeadSizesAndSplits) {
   RandomValues random(20);
   for (const std::int64_t head_size : {32, 64, 128}) {
-    for (const std::int32_t forced : {0, 2}) {
+    for (const std::int32_t forced : {0, 1, 2, 7}) {
       SCOPED_TRACE(testing::Message() << "head size " << head_size << ", parts " << forced);
       expect_close({300, 2, {300, 130}, random_lists(2, 5, 64, random), forced}, head_size,
                    static_cast<std::uint64_t>(forced + 10 * head_size));
@@ -46,7 +46,7 @@ TEST(CudaHopperTest, HeadSizesAndSplits) {
 
 TEST(CudaHopperTest, LengthsOfEveryKind) {
   RandomValues random(21);
-  for (const std::int32_t length : {0, 1, 17, 63, 64, 65, 127, 128, 200}) {
+  for (const std::int32_t length : {0, 1, 17, 63, 64, 65, 64 + 17, 127, 128, 128 + 17, 200}) {
     SCOPED_TRACE(length);
     const std::int64_t tokens = length + length % 3 * 40 + 7;
     expect_close({tokens,
