@@ -52,6 +52,10 @@ bool is_pinned(const void* memory, std::size_t bytes) {
 extern "C" {
 const char* cudaGetErrorString(cudaError_t) { return "an error"; }
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
+cudaError_t cudaSetDevice(int device) {
+  EXPECT_EQ(device, 3);
+  return cudaSuccess;
+}
 cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
   *memory = std::malloc(bytes);
   pinned[static_cast<char*>(*memory)] = bytes;
@@ -124,7 +128,7 @@ class HostCopiesTest : public ::testing::Test {
   void SetUp() override {
     waits = 0;
     most_pinned_bytes = 0;
-    copies_ = std::make_unique<HostCopies>(nullptr);
+    copies_ = std::make_unique<HostCopies>(3, nullptr);
   }
   void TearDown() override {
     do_until(n_asked);

@@ -41,7 +41,7 @@ struct Device {
   Device(int number, DeviceFacts its_facts, bool rounds_f32)
       : index(number),
         facts(std::move(its_facts)),
-        host_copies(stream.get()),
+        host_copies(number, stream.get()),
         pool(device_memory()),
         products(pool),
         weights(pool),

@@ -35,12 +35,12 @@ bool has_happened(cudaEvent_t event) {
 
 class PinnedCopy final : public HostCopy {
  public:
-  PinnedCopy(std::shared_ptr<PinnedMemory> pinned, std::size_t bytes)
-      : pinned_(std::move(pinned)), piece_(pinned_->take(bytes)) {}
+  PinnedCopy(int device, std::shared_ptr<PinnedMemory> pinned, std::size_t bytes)
+      : device_(device), pinned_(std::move(pinned)), piece_(pinned_->take(bytes)) {}
   PinnedCopy(const PinnedCopy&) = delete;
   PinnedCopy& operator=(const PinnedCopy&) = delete;
   ~PinnedCopy() override {
-    if (started_) cudaEventSynchronize(piece_.done);
+    if (started_) await();
     pinned_->give_back(piece_);
   }
 
@@ -51,11 +51,18 @@ class PinnedCopy final : public HostCopy {
     started_ = true;
   }
   const void* wait() override {
-    check(cudaEventSynchronize(piece_.done), "work on the device");
+    check(await(), "work on the device");
     return piece_.memory;
   }
 
  private:
+  cudaError_t await() const {
+    // A thread that has used no device yet would begin with the first one of the machine.
+    cudaSetDevice(device_);
+    return cudaEventSynchronize(piece_.done);
+  }
+
+  int device_;
   std::shared_ptr<PinnedMemory> pinned_;
   PinnedMemory::Piece piece_;
   bool started_ = false;
@@ -90,8 +97,8 @@ void PinnedMemory::give_back(const Piece& piece) {
   events_.push_back(piece.done);
 }
 
-HostCopies::HostCopies(cudaStream_t stream)
-    : stream_(stream), pinned_(std::make_shared<PinnedMemory>()) {}
+HostCopies::HostCopies(int device, cudaStream_t stream)
+    : device_(device), stream_(stream), pinned_(std::make_shared<PinnedMemory>()) {}
 
 HostCopies::~HostCopies() {
   for (const PinnedMemory::Piece& piece : in_flight_) pinned_->give_back(piece);
@@ -135,7 +142,7 @@ void HostCopies::collect(std::size_t most) {
 }
 
 std::unique_ptr<HostCopy> HostCopies::start_copy_out(const void* device, std::size_t bytes) {
-  auto copy = std::make_unique<PinnedCopy>(pinned_, bytes);
+  auto copy = std::make_unique<PinnedCopy>(device_, pinned_, bytes);
   copy->start(device, stream_);
   return copy;
 }

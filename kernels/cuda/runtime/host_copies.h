@@ -43,7 +43,7 @@ class PinnedMemory {
 
 class HostCopies {
  public:
-  explicit HostCopies(cudaStream_t stream);
+  HostCopies(int device, cudaStream_t stream);
   HostCopies(const HostCopies&) = delete;
   HostCopies& operator=(const HostCopies&) = delete;
   /// The stream must have come to its end.
@@ -65,6 +65,7 @@ class HostCopies {
   /// left.
   void collect(std::size_t most);
 
+  int device_;
   cudaStream_t stream_;
   std::shared_ptr<PinnedMemory> pinned_;
   std::deque<PinnedMemory::Piece> in_flight_;  // to the device, the oldest first
