@@ -3,7 +3,7 @@
 #   gpu_check.sh OUT          builds for this card first (in build-gpu/); under 9 minutes in all
 #   gpu_check.sh OUT BUILD    BUILD: a build folder, or what gpu_bundle.sh made; under 5 minutes
 # Goes on after a failure. OUT gets table.md (also printed last) and the logs; exit code 1 if a step
-# failed. Another card than the first: DNABIRD_GPU=cuda:1.
+# failed. Takes the first card, and all that are visible together: CUDA_VISIBLE_DEVICES=1 for another.
 set -uo pipefail
 if [ $# -lt 1 ] || [ $# -gt 2 ] || [ "${1:0:1}" = - ]; then
   sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
@@ -12,19 +12,23 @@ fi
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export root
 source "$root/scripts/gpu_environment.sh"
-mkdir -p "$1"
-out=$(cd "$1" && pwd)
-scratch=$(mktemp -d)
+if ! mkdir -p "$1" 2>/dev/null || ! out=$(cd "$1" && pwd) || [ ! -w "$out" ]; then
+  echo "gpu_check.sh: $1 cannot be made or written; name a folder for the logs" >&2
+  exit 2
+fi
+scratch=$(mktemp -d) || exit 2
+export scratch
+deadline=520  # seconds; a step may need 5 more to end
+rows=() failed=0 running=
 trap 'rm -rf "$scratch"' EXIT
-export scratch device=${DNABIRD_GPU:-cuda}
-deadline=525
-rows=() failed=0
+# A step is a process group of its own, which Ctrl-C does not reach; timeout hands TERM on to it.
+trap '[ -z "$running" ] || { kill "$running"; wait "$running"; } 2>/dev/null; exit 130' INT TERM
 
 # --- what the steps do: each prints its log, the last line is its result in the table -----------
 
 show_device() {
-  nvidia-smi && "$build/dnabird" info >"$scratch/info" && cat "$scratch/info" &&
-    grep cuda "$scratch/info" | head -1
+  nvidia-smi -i "$card"
+  "$build/dnabird" info && usable_cards >"$scratch/cards" && head -1 "$scratch/cards"
 }
 
 build_all() {
@@ -39,7 +43,7 @@ build_all() {
 
 # device_tests PROGRAM FILTER [SANITIZER WORD...]: most must run, where a device is.
 device_tests() {
-  local program=$1 filter=$2 log=$scratch/tests code count
+  local program=$1 filter=$2 log=$scratch/tests code
   shift 2
   "$@" "$build/$program" --gtest_filter="$filter" 2>&1 | tee "$log"
   code=${PIPESTATUS[0]}
@@ -66,6 +70,21 @@ raced() {
   DNABIRD_CUDA_ATTENTION=mma sanitized racecheck "$1" "$2"
 }
 
+# numbers_agree FILE FILE TOLERANCE: word by word, numbers within it; nan equals nan.
+numbers_agree() {
+  paste -d '\n' <(tr -s '\t ' '\n' <"$1") <(tr -s '\t ' '\n' <"$2") |
+    awk -v most="$3" -v number='^[-+]?[0-9]*[.]?[0-9]+(e[-+]?[0-9]+)?$' '
+    NR % 2 == 1 { a = $0; next }
+    a "" == $0 "" { if (a ~ number) ++equal; next }
+    a !~ number || $0 !~ number { ++other; next }
+    { d = a - $0; if (d < 0) d = -d; if (d > largest) largest = d; ++near }
+    END {
+      printf "%d numbers, largest difference %.1e (at most %s), %d words of another kind\n",
+        equal + near, largest, most, other
+      exit !(equal + near > 0 && other == 0 && largest <= most)
+    }'
+}
+
 # scores FILE: a line for each number of each allele.
 scores() {
   awk -F '\t' '!/^#/ {
@@ -80,20 +99,6 @@ scores() {
   }' "$1"
 }
 
-# scores_agree FILE FILE TOLERANCE
-scores_agree() {
-  paste -d ' ' <(scores "$1") <(scores "$2") | awk -v most="$3" '
-    $1 != $4 || $2 != $5 { ++other; next }
-    $3 == $6 { ++equal; next }
-    $3 !~ /[0-9]/ || $6 !~ /[0-9]/ { ++other; next }
-    { d = $3 - $6; if (d < 0) d = -d; if (d > largest) largest = d; ++near }
-    END {
-      printf "%d values, largest difference %.1e (at most %s), %d of another kind\n",
-        equal + near + other, largest, most, other
-      exit !(equal + near > 0 && other == 0 && largest <= most)
-    }'
-}
-
 # score DEVICE PRECISION OUTPUT
 score() {
   "$build/dnabird" score -q -m "$root/models/promoter-small" -f "$root/tests/data/small.fa" \
@@ -102,17 +107,48 @@ score() {
 
 # score_like_cpu PRECISION TOLERANCE: against the CPU in f32, and a second run, byte by byte.
 score_like_cpu() {
-  score "$device" "$1" "$scratch/a.vcf" && score "$device" "$1" "$scratch/b.vcf" || return 1
-  if ! same_scores "$scratch/a.vcf" "$scratch/b.vcf"; then
-    echo "two runs differ"
-    return 1
-  fi
-  scores_agree "$scratch/cpu.vcf" "$scratch/a.vcf" "$2"
+  score cuda "$1" "$scratch/a.vcf" && score cuda "$1" "$scratch/b.vcf" &&
+    same_scores "$scratch/a.vcf" "$scratch/b.vcf" &&
+    numbers_agree <(scores "$scratch/cpu.vcf") <(scores "$scratch/a.vcf") "$2"
 }
 
 # same_scores FILE FILE: but for the command lines.
 same_scores() {
-  cmp <(grep -v '^##dnabirdCommand' "$1") <(grep -v '^##dnabirdCommand' "$2")
+  if [ ! -s "$1" ] || [ ! -s "$2" ]; then
+    echo "nothing to compare: $(basename -a "$1" "$2" | paste -sd ' ') are not both there"
+    return 1
+  fi
+  cmp <(grep -v '^##dnabirdCommand' "$1") <(grep -v '^##dnabirdCommand' "$2") && return
+  echo "two runs differ"
+  return 1
+}
+
+# annotate, embed and evaluate DEVICE OUTPUT: numbers in f32.
+annotate() {
+  "$build/dnabird" annotate -q -m "$root/models/promoter-small" --threshold 0.5 -r z:1-2500 \
+    --device "$1" --precision f32 "$root/tests/data/small.fa" | cut -f 1-4,6-8 | grep -v '^#' >"$2"
+}
+
+embed() {
+  "$build/dnabird" embed -q -m "$root/models/promoter-small" --device "$1" --precision f32 \
+    "$(few_promoters)" | grep -v '^#' >"$2"
+}
+
+evaluate() {
+  "$build/dnabird" evaluate -q -m "$root/models/promoter-small" --data "$(few_promoters)" \
+    --device "$1" --precision f32 --predictions "$2" >"$2.table"
+}
+
+# few_promoters: a file of the first of the example's, of either class.
+few_promoters() {
+  zcat "$root/examples/promoters/dev.csv.gz" | head -41 >"$scratch/few.csv"
+  echo "$scratch/few.csv"
+}
+
+# like_cpu COMMAND TOLERANCE
+like_cpu() {
+  "$1" cpu "$scratch/$1_cpu" && "$1" cuda "$scratch/$1_cuda" &&
+    numbers_agree "$scratch/$1_cpu" "$scratch/$1_cuda" "$2"
 }
 
 # with_graphs COMMAND...: batches and passes as CUDA graphs.
@@ -120,35 +156,46 @@ with_graphs() {
   DNABIRD_CUDA_GRAPHS=on "$@"
 }
 
-# train DEVICE PRECISION FOLDER
-train() {
+# pretrain and finetune DEVICE PRECISION FOLDER
+pretrain() {
   "$build/dnabird" pretrain -q --architecture "$root/models/promoter-small/architecture.json" \
     --window 300 --steps 30 --batch-size 16 --device "$1" --precision "$2" -o "$3" \
     "$root/tests/data/small.fa"
 }
 
+finetune() {
+  "$build/dnabird" finetune -q -m "$root/models/promoter-small" --task promoter --steps 10 \
+    --batch-size 16 --train "$root/examples/promoters/train.csv.gz" --dev "$(few_promoters)" \
+    --device "$1" --precision "$2" -o "$3"
+}
+
+# last_loss FOLDER: of the last step, or of what came behind it.
 last_loss() {
   grep -oE '"loss": *[-0-9.e+]+' "$1/train_log.jsonl" | tail -1 | grep -oE '[-0-9.e+]+$'
 }
 
-# train_like_cpu PRECISION TOLERANCE: of the last loss, relative; two runs give the same weights.
-train_like_cpu() {
-  local a=$scratch/a_$1_${DNABIRD_CUDA_GRAPHS-off} b=$scratch/b_$1_${DNABIRD_CUDA_GRAPHS-off}
-  train "$device" "$1" "$a" && train "$device" "$1" "$b" || return 1
+# train_like COMMAND FOLDER DEVICE PRECISION TOLERANCE: the last loss as in FOLDER, relative; two runs
+# give the same weights.
+train_like() {
+  local name a b
+  name=$scratch/$1_${3//:/_}_$4_$DNABIRD_CUDA_GRAPHS
+  a=${name}_a b=${name}_b
+  "$1" "$3" "$4" "$a" && "$1" "$3" "$4" "$b" || return 1
   if ! cmp "$a/model.safetensors" "$b/model.safetensors"; then
     echo "two runs differ"
     return 1
   fi
-  awk -v a="$(last_loss "$scratch/cpu")" -v b="$(last_loss "$a")" -v most="$2" 'BEGIN {
-    d = (a - b) / a; if (d < 0) d = -d
-    printf "loss after 30 steps %s, of the CPU %s (at most %s apart)\n", b, a, most
+  awk -v a="$(last_loss "$scratch/$2")" -v b="$(last_loss "$a")" -v most="$5" 'BEGIN {
+    d = a == 0 ? 1 : (a - b) / a; if (d < 0) d = -d
+    printf "last loss %s, expected %s (at most %s apart)\n", b, a, most
     exit !(a != "" && b != "" && d <= most)
   }'
 }
 
-# score_speed RECORDS: single-base changes along the example's reference; how busy the card is.
+# score_speed DEVICE OUTPUT: single-base changes along the example's reference; how busy the card is.
 score_speed() {
-  zcat "$root/examples/score_vcf/chr20_140kb.fa.gz" | awk -v records="$1" '
+  local records=130000
+  zcat "$root/examples/score_vcf/chr20_140kb.fa.gz" | awk -v records="$records" '
     BEGIN { print "##fileformat=VCFv4.2\n##contig=<ID=z>"
       print "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO" }
     !/^>/ {
@@ -158,14 +205,15 @@ score_speed() {
         printf "z\t%d\t.\t%s\t%s\t.\t.\t.\n", position, base, base == "A" ? "C" : "A"; ++made
       }
     }' >"$scratch/many.vcf"
-  nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits -lms 100 \
+  nvidia-smi -i "$card" --query-gpu=utilization.gpu --format=csv,noheader,nounits -lms 100 \
     >"$scratch/busy" 2>/dev/null &
-  local sampler=$! begin=$EPOCHREALTIME code end scored=$scratch/many_scored_${DNABIRD_CUDA_GRAPHS-off}.vcf
+  local sampler=$! begin=$EPOCHREALTIME code end
   "$build/dnabird" score -m "$root/models/promoter-small" \
-    -f "$root/examples/score_vcf/chr20_140kb.fa.gz" --device "$device" -o "$scored" "$scratch/many.vcf"
+    -f "$root/examples/score_vcf/chr20_140kb.fa.gz" --device "$1" -o "$2" "$scratch/many.vcf"
   code=$? end=$EPOCHREALTIME
   kill "$sampler" 2>/dev/null
-  awk -v records="$1" -v begin="$begin" -v end="$end" '
+  [ "$code" -eq 0 ] || return "$code"
+  awk -v records="$records" -v begin="$begin" -v end="$end" '
     { busy[++n] = $1 }
     END {
       first = 1; while (first < n && busy[first] + 0 == 0) ++first
@@ -174,14 +222,10 @@ score_speed() {
       printf "%d variants in %.1f s with the start: %.2f million an hour; card busy %.0f %%\n",
         records, end - begin, records / (end - begin) * 0.0036, n ? sum / (last - first + 1) : 0
     }' "$scratch/busy"
-  return "$code"
 }
 
 benchmarks() {
-  "$build/dnabird_bench" --device "$device" 2>&1
-  local code=$?
-  [ "$code" -eq 0 ] && echo "the log has the table"
-  return "$code"
+  "$build/dnabird_bench" --device cuda && echo "the log has the table"
 }
 
 # --- running them ------------------------------------------------------------------------------
@@ -195,8 +239,10 @@ step() {
   if [ "$limit" -lt 3 ]; then
     code=124 limit=0
   else
-    timeout -k 5 "$limit" bash -c '"$@"' step "$@" >"$scratch/output" 2>&1
-    code=$?
+    timeout -k 5 "$limit" bash -o pipefail -c '"$@"' step "$@" >"$scratch/output" 2>&1 &
+    running=$!
+    wait "$running"
+    code=$? running=
     # A run that says too much keeps its beginning and its end.
     if [ "$(stat -c %s "$scratch/output")" -gt 2000000 ]; then
       { head -c 1000000 "$scratch/output"; printf '\n[...]\n'; tail -c 1000000 "$scratch/output"; } >>"$log"
@@ -216,20 +262,30 @@ step() {
   rm -f "$scratch/output"
 }
 
+# step_of_several LOG SECONDS NAME COMMAND...: where there are two cards or more.
+step_of_several() {
+  if [ -n "$(sed -n 2p "$scratch/cards" 2>/dev/null)" ]; then
+    step "$@"
+  else
+    rows+=("| $3 | skipped: no second card | 0 |")
+    echo "${rows[-1]}"
+  fi
+}
+
 if [ $# -eq 2 ]; then
-  deadline=285
+  deadline=280
   open_build "$2" || exit 2
 else
   build=$root/build-gpu
 fi
 use_libraries "$build"
 export build
-export -f show_device build_all device_tests sanitizer_verdict sanitized raced scores scores_agree score \
-  score_like_cpu same_scores with_graphs train last_loss train_like_cpu score_speed benchmarks \
-  card_architecture cuda_program
-export DNABIRD_TEST_DATA=$root/tests/data
+export -f show_device build_all device_tests sanitizer_verdict sanitized raced numbers_agree scores \
+  score score_like_cpu same_scores annotate embed evaluate few_promoters like_cpu with_graphs pretrain \
+  finetune last_loss train_like score_speed benchmarks usable_cards card_architecture cuda_program
+export DNABIRD_TEST_DATA=$root/tests/data DNABIRD_CUDA_GRAPHS=off
 
-rm -f "$out"/{build,tests,commands,graphs,sanitizer,bench}.log "$out/table.md"
+rm -f "$out"/{build,tests,commands,several,graphs,sanitizer,bench}.log "$out/table.md"
 [ $# -eq 2 ] || step build 270 build build_all
 step tests 20 device show_device
 step tests 20 'products of cuBLASLt' "$build/cuda_products_test"
@@ -240,15 +296,23 @@ step tests 45 train_tests device_tests train_tests "$device_filter"
 step commands 60 'score, CPU' score cpu f32 "$scratch/cpu.vcf"
 step commands 30 'score, f32' score_like_cpu f32 1e-4
 step commands 30 'score, bf16' score_like_cpu bf16 2e-2
-step commands 60 'pretrain, CPU' train cpu f32 "$scratch/cpu"
-step commands 30 'pretrain, f32' train_like_cpu f32 1e-3
-step commands 30 'pretrain, bf16' train_like_cpu bf16 2e-2
+step commands 60 'pretrain, CPU' pretrain cpu f32 "$scratch/pretrain_cpu"
+step commands 30 'pretrain, f32' train_like pretrain pretrain_cpu cuda f32 1e-3
+step commands 30 'pretrain, bf16' train_like pretrain pretrain_cpu cuda bf16 2e-2
+step commands 60 'finetune, CPU' finetune cpu f32 "$scratch/finetune_cpu"
+step commands 30 'finetune, f32' train_like finetune finetune_cpu cuda f32 1e-3
+step commands 30 'annotate, f32' like_cpu annotate 1e-4
+step commands 20 'embed, f32' like_cpu embed 1e-4
+step commands 20 'evaluate, f32' like_cpu evaluate 2e-4
 step bench 100 benchmarks benchmarks
-step commands 40 'score, speed' score_speed 130000
-step graphs 30 'pretrain, bf16, graphs' with_graphs train_like_cpu bf16 2e-2
-step graphs 40 'score, graphs' with_graphs score_speed 130000
-step graphs 5 'score, graphs, bytes' same_scores "$scratch/many_scored_off.vcf" \
-  "$scratch/many_scored_on.vcf"
+step commands 40 'score, speed' score_speed cuda "$scratch/many_off.vcf"
+step_of_several several 40 'score, all cards' score_speed cuda:all "$scratch/many_all.vcf"
+step_of_several several 5 'score, all cards, bytes' same_scores "$scratch"/many_{off,all}.vcf
+step_of_several several 40 'pretrain, all cards' train_like pretrain pretrain_cuda_f32_off_a \
+  cuda:all f32 1e-3
+step graphs 30 'pretrain, bf16, graphs' with_graphs train_like pretrain pretrain_cpu cuda bf16 2e-2
+step graphs 40 'score, graphs' with_graphs score_speed cuda "$scratch/many_on.vcf"
+step graphs 5 'score, graphs, bytes' same_scores "$scratch"/many_{off,on}.vcf
 step graphs 100 'benchmarks, graphs' with_graphs benchmarks
 step sanitizer 60 memcheck sanitized memcheck kernels_tests "$memcheck_filter"
 step sanitizer 60 racecheck raced kernels_tests "$racecheck_filter"

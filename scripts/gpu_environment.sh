@@ -1,7 +1,14 @@
-# Sourced by gpu_check.sh: the card, CUDA's programs and libraries, a build that came from elsewhere.
+# Sourced by gpu_check.sh and gpu_peers.py: the card, CUDA's programs and libraries, a build that came
+# from elsewhere.
 
-# Tests that compute on a device; the suites whose names begin with Cuda emulate it on the host.
-device_filter='*cuda*'
+# The card is CUDA's first. nvidia-smi does not look at CUDA_VISIBLE_DEVICES and counts along the bus.
+export CUDA_DEVICE_ORDER=PCI_BUS_ID
+card=${CUDA_VISIBLE_DEVICES:-0}
+export card=${card%%,*}
+
+# Tests that compute on a device, or on two; the suites whose names begin with Cuda emulate it on the
+# host.
+device_filter='*cuda*:*Gpus*'
 # Under compute-sanitizer, which is tens of times slower: small cases of every kernel in bf16, and of
 # those that share memory.
 memcheck_filter='*matches_reference/cuda_bf16*:*matches_reference/cuda_block_attention'
@@ -11,14 +18,24 @@ for family in block_attention layer_norm embedding linear gather_and_scatter; do
 done
 
 card_name() {
-  nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | head -1 ||
+  nvidia-smi -i "$card" --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null ||
     echo 'no card'
 }
 
-# "90a-real", as CMake names the architecture of the first card.
+# A line for each card that dnabird can use, as "cuda:0: usable, NVIDIA H200"; fails if there is none.
+usable_cards() {
+  local said
+  said=$("$build/dnabird" info) || return 1
+  said=$(sed -n 's/^ *cuda/cuda/p' <<<"$said")
+  grep '^cuda:[0-9]*: usable' <<<"$said" && return
+  echo "no usable GPU; dnabird info says: ${said:-nothing of CUDA, without which it was built}" >&2
+  return 1
+}
+
+# "90a-real", as CMake names the card's architecture.
 card_architecture() {
   local capability
-  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -1 | tr -d .)
+  capability=$(nvidia-smi -i "$card" --query-gpu=compute_cap --format=csv,noheader | tr -d .)
   if [ "$capability" = 90 ]; then capability=90a; fi
   echo "$capability-real"
 }
@@ -28,16 +45,17 @@ cuda_program() {
   command -v "$1" || ls "/usr/local/cuda/bin/$1"
 }
 
-# Folders of the libraries that dnabird opens when it runs: CUDA's own, or those of Python's packages.
+# Folders of the libraries that dnabird opens when it runs, by the names that it opens: CUDA's own, of
+# whichever version has them, or those of Python's packages.
 cuda_library_folders() {
   local library
-  for library in libcublasLt libnccl; do
+  for library in libcublasLt.so.13 libnccl.so.2; do
     {
-      ls /usr/local/cuda/lib64/$library.so* /usr/local/cuda/targets/*/lib/$library.so*
+      ls -U /usr/local/cuda{,-*}/{lib64,targets/*/lib}/"$library"*
       python3 -c '
 import glob, sys
 for folder in sys.path:
-    for path in sorted(glob.glob(f"{folder}/nvidia/*/lib/{sys.argv[1]}.so*")):
+    for path in sorted(glob.glob(f"{folder}/nvidia/*/lib/{sys.argv[1]}*")):
         print(path)
 ' "$library"
     } 2>/dev/null | head -1 | xargs -r dirname
@@ -51,16 +69,21 @@ commit_of() {
 
 # open_build FOLDER: sets build, unpacking what gpu_bundle.sh made into $scratch.
 open_build() {
-  build=$(cd "$1" && pwd) || return 1
+  local program
+  if ! build=$(cd "$1" 2>/dev/null && pwd); then
+    echo "$1: no such folder; a build folder, or one of gpu_bundle.sh, is needed" >&2
+    return 1
+  fi
   if [ -e "$build/bundle.tar.gz" ]; then
     mkdir "$scratch/bundle"
     tar -C "$scratch/bundle" -xzf "$build/bundle.tar.gz" || return 1
     build=$scratch/bundle
   fi
-  if [ ! -x "$build/dnabird" ]; then
-    echo "$1 holds no program dnabird: a build folder, or one of gpu_bundle.sh, is needed" >&2
+  for program in dnabird dnabird_bench; do
+    [ -x "$build/$program" ] && continue
+    echo "$1 holds no program $program; a build folder, or one of gpu_bundle.sh, is needed" >&2
     return 1
-  fi
+  done
 }
 
 # use_libraries BUILD: programs find a bundle's libraries and CUDA's.
