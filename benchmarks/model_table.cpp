@@ -49,7 +49,6 @@ double seconds(const ModelCase& c, core::KernelSet& kernels, kernels::bench::Clo
   if (!kernels::bench::is_asynchronous(kernels)) {
     return kernels::bench::fastest(call, clock, {2, 0.5});
   }
-  call();  // the first one alone can outlast the warm-up
   return kernels::bench::median_of_groups(call, [&] { kernels.synchronize(); }, {5, 0.25});
 }
 
