@@ -45,7 +45,7 @@ class Replays {
   /// device, and reads nothing back; `take(inputs)` then has what it left in them.
   template <class Set, class Work, class Take>
   void run(const Shape& shape, const Set& set, const Work& work, const Take& take) {
-    if (!kernels_.captures()) {
+    if (!kernels_.captures() || has_given_up_) {
       Inputs inputs;
       set(inputs);
       work(inputs);
@@ -62,6 +62,15 @@ class Replays {
     }
     ++entry.uses;
     take(entry.inputs);
+  }
+
+  /// Where memory is short: gives back what captured work holds, and captures none from now on.
+  /// False if there was nothing to give up.
+  bool give_up() {
+    if (!kernels_.captures() || has_given_up_) return false;
+    has_given_up_ = true;
+    entries_.clear();
+    return true;
   }
 
  private:
@@ -87,6 +96,7 @@ class Replays {
   }
 
   kernels::KernelSet& kernels_;
+  bool has_given_up_ = false;
   std::list<Entry> entries_;  // the latest first
 };
 

@@ -160,6 +160,7 @@ std::vector<WindowBatcher::Asked> WindowBatcher::ask(const model::SequenceList& 
         }
         first = end;
       } catch (const kernels::OutOfMemory& error) {
+        if (replays_.give_up()) continue;
         if (batch_size_ > 0 || n == 1) throw does_not_fit(n, longest, error.what());
         at_once = n / 2;
       }

@@ -125,6 +125,8 @@ void LossPasses::add(const Pass& pass) {
       [&](Inputs& inputs) { run(inputs, {}); }, [&](Inputs& inputs) { keep_losses(inputs); });
 }
 
+bool LossPasses::give_up_captures() { return replays_.give_up(); }
+
 std::vector<LossSums> LossPasses::take_losses() {
   std::vector<LossSums> sums;
   for (const Tensor& losses : losses_) {

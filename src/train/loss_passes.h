@@ -51,6 +51,9 @@ class LossPasses {
   /// Does not wait for the device.
   void add(const Pass& pass);
 
+  /// See core::Replays.
+  bool give_up_captures();
+
   /// The losses of each pass since the last call, in order; waits for the device.
   std::vector<LossSums> take_losses();
 

@@ -57,6 +57,12 @@ void LossTask::run_passes(const Drawn& drawn) {
   });
 }
 
+bool LossTask::give_up_captures() {
+  bool gave_up = false;
+  for (const auto& passes : passes_) gave_up = passes->give_up_captures() || gave_up;
+  return gave_up;
+}
+
 void LossTask::accumulate(std::int64_t step) {
   if (ahead_ && ahead_->step == step) {
     now_ = std::exchange(ahead_, std::nullopt);
@@ -74,6 +80,7 @@ void LossTask::accumulate(std::int64_t step) {
     try {
       return run_passes(*now_);
     } catch (const kernels::OutOfMemory& error) {
+      if (give_up_captures()) continue;
       if (options_.batch_size > 0 || at_once_ == 1) throw;
       at_once_ = (at_once_ + 1) / 2;
       core::log_info("going on with passes of " + std::to_string(at_once_) +
@@ -85,8 +92,9 @@ void LossTask::accumulate(std::int64_t step) {
 StepLoss LossTask::loss() {
   core::require(now_.has_value(), "the loss of no step");
   if (!ahead_) ahead_ = draw_step(now_->step + 1);
-  std::vector<std::vector<LossSums>> sums;
-  for (const auto& passes : passes_) sums.push_back(passes->take_losses());
+  std::vector<std::vector<LossSums>> sums(passes_.size());
+  // Each device by a thread of its own: one that failed ends the sums that keep the others waiting.
+  replicas_.each([&](std::size_t r, model::Model&) { sums[r] = passes_[r]->take_losses(); });
   LossSums total;
   for (std::size_t p = 0; p < n_passes_; ++p) {
     const LossSums& of_pass = sums[p % sums.size()][p / sums.size()];

@@ -61,6 +61,7 @@ class LossTask : public TrainingTask {
   Drawn draw_step(std::int64_t step);
   std::int64_t quick_pass(const TokenRows& rows) const;
   void run_passes(const Drawn& drawn);
+  bool give_up_captures();
 
   Replicas& replicas_;
   StepOptions options_;

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "kernels/cuda/runtime/nccl_library.h"
@@ -26,7 +27,10 @@ struct Call {
 std::mutex writing;
 std::vector<Call> calls;
 int streams_made = 0;
-bool sums_fail = false;
+bool sums_fail = false, start_fails = false;
+cudaError_t last_error = cudaSuccess;
+cudaStream_t failed_stream = nullptr;
+int unfinished = 0;  // times that sums are asked for before they have ended
 
 void write(const std::string& what) {
   const std::lock_guard lock(writing);
@@ -64,7 +68,12 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
 }
 cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  if (stream == failed_stream) return cudaErrorIllegalAddress;
+  if (unfinished-- > 0) return last_error = cudaErrorNotReady;
+  return cudaSuccess;
+}
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   write("event " + name(event) + " behind " + name(stream));
   return cudaSuccess;
@@ -79,8 +88,10 @@ namespace dnabird::kernels::cuda {
 
 NcclLibrary::NcclLibrary() {
   comm_init_all = [](NcclComm* communicators, int n, const int* devices) {
-    for (int i = 0; i < n; ++i) communicators[i] = handle<NcclComm>(devices[i]);
-    return kNcclSuccess;
+    for (int i = 0; i < (start_fails ? 1 : n); ++i) {
+      communicators[i] = handle<NcclComm>(devices[i]);
+    }
+    return start_fails ? NcclResult{1} : kNcclSuccess;
   };
   comm_destroy = [](NcclComm communicator) {
     write("destroy " + name(communicator));
@@ -124,7 +135,9 @@ class NcclExchangeTest : public ::testing::Test {
   NcclExchangeTest() {
     calls.clear();
     streams_made = 0;
-    sums_fail = false;
+    sums_fail = start_fails = false;
+    failed_stream = nullptr;
+    unfinished = 0;
     exchange_ = make_nccl_exchange({on(5), on(7)});
   }
 
@@ -211,13 +224,37 @@ TEST_F(NcclExchangeTest, AFailureEndsTheSumsOfTheOtherAndEveryCommunicatorOnce) 
   EXPECT_THAT(calls_with({"start"}), ElementsAre("start"));
 }
 
-TEST_F(NcclExchangeTest, WithoutAFailureCommunicatorsAreDestroyed) {
+TEST_F(NcclExchangeTest, WithoutAFailureCommunicatorsAreDestroyedBehindTheirSums) {
   both([&](std::size_t m) {
     exchange_->sum(m, 10, at(1000));
     exchange_->wait(m);
   });
+  unfinished = 5;
   exchange_.reset();
+  EXPECT_LE(unfinished, 0);
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "what the next launch would find";
   EXPECT_THAT(calls_with({"abort", "destroy"}), ElementsAre("destroy 5", "destroy 7"));
+}
+
+TEST_F(NcclExchangeTest, SumsThatAFailedDeviceKeepsFromEndingAreNotWaitedFor) {
+  both([&](std::size_t m) {
+    exchange_->sum(m, 10, at(1000));
+    exchange_->wait(m);
+  });
+  unfinished = 1 << 30;  // the sums of the other device
+  failed_stream = handle<cudaStream_t>(101);
+  exchange_.reset();
+  EXPECT_THAT(calls_with({"abort", "destroy"}), ElementsAre("abort 5", "abort 7"));
+}
+
+TEST_F(NcclExchangeTest, AStartThatFailsLeavesNoCommunicator) {
+  start_fails = true;
+  EXPECT_THAT(
+      [] {
+        make_nccl_exchange({on(5), on(7)});
+      },
+      ThrowsMessage<std::runtime_error>(HasSubstr("invalid usage")));
+  EXPECT_THAT(calls_with({"abort", "destroy"}), ElementsAre("abort 5"));
 }
 
 TEST_F(NcclExchangeTest, AnErrorOfNcclIsThrownToAllAndTheGroupIsEnded) {
@@ -256,6 +293,7 @@ TEST_F(NcclExchangeTest, LaunchesThatBlockAreRefused) {
 
 TEST_F(NcclExchangeTest, RingsAddUnlessTheUserSaysOtherwise) {
   EXPECT_STREQ(std::getenv("NCCL_ALGO"), "Ring");
+  EXPECT_STREQ(std::getenv("NCCL_RUNTIME_CONNECT"), "0");
   setenv("NCCL_ALGO", "Tree", 1);
   exchange_ = make_nccl_exchange({on(1)});
   EXPECT_STREQ(std::getenv("NCCL_ALGO"), "Tree");

@@ -190,6 +190,23 @@ TEST(WindowBatcher, CapturedBatchesHaveTheBytesOfThoseThatAreNot) {
   EXPECT_GT(recording.runs(), 20);
 }
 
+TEST(WindowBatcher, CapturedWorkIsGivenUpWhereMemoryIsShort) {
+  const support::RandomModel plain = random_model();
+  auto recorder = std::make_unique<test::RecordingKernelSet>(core::open_device("cpu", "f32", 1));
+  test::RecordingKernelSet& recording = *recorder;
+  const support::RandomModel captured = random_model({}, std::move(recorder));
+  // Batches of a size that was asked for cannot shrink.
+  const WindowBatcher expected(*plain.model, 5), actual(*captured.model, 5);
+  EXPECT_EQ(answers(actual, captured.tokenizer, 1), answers(expected, plain.tokenizer, 1));
+  const int before = recording.captured();
+  EXPECT_GT(before, 0);
+  recording.let_captured_take_all();
+  for (std::uint64_t call = 2; call <= 4; ++call) {
+    EXPECT_EQ(answers(actual, captured.tokenizer, call), answers(expected, plain.tokenizer, call));
+  }
+  EXPECT_EQ(recording.captured(), before);
+}
+
 TEST(WindowBatcher, AllIsAskedForBeforeAnythingIsWaitedFor) {
   auto recorder = std::make_unique<test::RecordingKernelSet>(core::open_device("cpu", "f32", 1));
   const test::RecordingKernelSet& recording = *recorder;

@@ -25,6 +25,8 @@ class RecordingKernelSet final : public kernels::KernelSet {
 
   /// From now on memory does not hold more than so many bytes in one piece.
   void limit_allocations(std::size_t bytes) { most_bytes_ = bytes; }
+  /// From now on there is no memory beside that of captured work.
+  void let_captured_take_all() { captured_takes_all_ = true; }
   int captured() const { return captured_; }  // pieces of work
   int runs() const { return runs_; }          // of captured work
   int waits() const { return waits_; }        // for numbers, of the host
@@ -36,6 +38,9 @@ class RecordingKernelSet final : public kernels::KernelSet {
 
   void* allocate(std::size_t bytes) override {
     if (bytes > most_bytes_) throw kernels::OutOfMemory("the memory of this test is small");
+    if (recording_ == nullptr && captured_takes_all_ && there_ > 0) {
+      throw kernels::OutOfMemory("captured work takes all memory of this test");
+    }
     void* memory = inner_->allocate(bytes);
     if (recording_ != nullptr) recording_->memory[memory] = bytes;
     return memory;
@@ -151,8 +156,9 @@ class RecordingKernelSet final : public kernels::KernelSet {
 
  private:
   struct Recorded final : kernels::CapturedWork {
-    explicit Recorded(RecordingKernelSet& its_owner) : owner(its_owner) {}
+    explicit Recorded(RecordingKernelSet& its_owner) : owner(its_owner) { ++owner.there_; }
     ~Recorded() override {
+      --owner.there_;
       for (const auto& [block, bytes] : memory) owner.inner_->release(block, bytes);
     }
     void run() override {
@@ -194,7 +200,8 @@ class RecordingKernelSet final : public kernels::KernelSet {
   std::unique_ptr<KernelSet> inner_;
   bool gives_up_;
   std::size_t most_bytes_ = SIZE_MAX;
-  int captured_ = 0, runs_ = 0, waits_ = 0;
+  bool captured_takes_all_ = false;
+  int captured_ = 0, runs_ = 0, waits_ = 0, there_ = 0;
   Recorded* recording_ = nullptr;
 };
 

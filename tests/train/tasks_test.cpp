@@ -185,6 +185,30 @@ TEST(MaskedLmTask, WithoutABatchSizeHalvesItsPassesUntilTheyFit) {
   EXPECT_THROW(fixed->accumulate(1), kernels::OutOfMemory);
 }
 
+TEST(MaskedLmTask, GivesUpCapturedWorkBeforeItsPassesShrink) {
+  const auto kernels = [] {
+    return std::make_unique<test::RecordingKernelSet>(core::open_device("cpu", "f32", 1));
+  };
+  auto small = kernels();
+  test::RecordingKernelSet& memory = *small;
+  Setting setting(HeadTask::none, 0.2, std::move(small)), roomy(HeadTask::none, 0.2, kernels());
+  // Passes of a size that was asked for cannot shrink.
+  const auto task = setting.masked_task({4, 4}), expected = roomy.masked_task({4, 4});
+  const auto step = [](Setting& its, TrainingTask& task, int n) {
+    task.accumulate(n);
+    const double loss = task.loss().loss;
+    std::vector<double> all = its.model().parameters().gradients().to_doubles();
+    all.push_back(loss);
+    return all;
+  };
+  for (int n = 1; n <= 2; ++n) EXPECT_EQ(step(setting, *task, n), step(roomy, *expected, n));
+  const int captured = memory.captured();
+  EXPECT_GT(captured, 0);
+  memory.let_captured_take_all();
+  for (int n = 3; n <= 5; ++n) EXPECT_EQ(step(setting, *task, n), step(roomy, *expected, n));
+  EXPECT_EQ(memory.captured(), captured);
+}
+
 TEST(MaskedLmTask, GoesOnWhereItsPlaceSays) {
   Setting setting(HeadTask::none, 0.2);
   const auto task = setting.masked_task({3, 1});

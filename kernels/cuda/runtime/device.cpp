@@ -63,6 +63,7 @@ std::unique_ptr<CapturedWork> capture_graph(const std::shared_ptr<Device>& devic
     try {
       return try_to_capture(device, work);
     } catch (const CannotCapture&) {
+      if (device->graphs == 0) device->pool.drop_captured();
       break;
     } catch (const OutOfMemory&) {
       device->pool.drop_free();

@@ -2,9 +2,11 @@
 
 #include <cuda_runtime.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "kernels/cuda/runtime/check.h"
@@ -41,7 +43,12 @@ class Lane {
   }
 
   cudaStream_t sums() const { return sums_; }
-  void synchronize() const { cudaStreamSynchronize(sums_); }
+  /// cudaErrorNotReady while sums are under way, an error if they never end.
+  cudaError_t state() const {
+    const cudaError_t state = cudaStreamQuery(sums_);
+    if (state == cudaErrorNotReady) cudaGetLastError();  // which is else what the next launch finds
+    return state;
+  }
   /// Sums that come now are behind the kernels.
   void sums_wait() const { order(kernels_, sums_); }
   /// Kernels that come now are behind the sums.
@@ -73,6 +80,8 @@ class NcclExchange final : public Exchange {
     // Rings add in an order that the machine's wiring and the size alone decide; of sums in the
     // switches (NVLS) that is not said.
     setenv("NCCL_ALGO", "Ring", 0);
+    // Its memory is asked for here, and not at the first sum, when activations may have taken all.
+    setenv("NCCL_RUNTIME_CONNECT", "0", 0);
     std::vector<int> devices;
     for (const DeviceStream& member : members) {
       devices.push_back(member.device);
@@ -80,14 +89,15 @@ class NcclExchange final : public Exchange {
     }
     communicators_.resize(devices.size());
     const int n = static_cast<int>(devices.size());
-    must(nccl_.comm_init_all(communicators_.data(), n, devices.data()), "start");
+    const NcclResult result = nccl_.comm_init_all(communicators_.data(), n, devices.data());
+    if (result != kNcclSuccess) end(communicators_, nccl_.comm_abort);
+    must(result, "start");
   }
   NcclExchange(const NcclExchange&) = delete;
   NcclExchange& operator=(const NcclExchange&) = delete;
   ~NcclExchange() override {
-    if (communicators_.empty()) return;
-    for (const auto& lane : lanes_) lane->synchronize();
-    for (const NcclComm communicator : communicators_) nccl_.comm_destroy(communicator);
+    if (!communicators_.empty())
+      end(communicators_, sums_end() ? nccl_.comm_destroy : nccl_.comm_abort);
   }
 
   std::size_t members() const override { return lanes_.size(); }
@@ -107,8 +117,7 @@ class NcclExchange final : public Exchange {
     meeting_.break_off();  // no launch is under way or comes
     // A device that failed never runs its part of what was launched: the others' parts must end.
     const std::lock_guard lock(aborting_);
-    for (const NcclComm communicator : communicators_) nccl_.comm_abort(communicator);
-    communicators_.clear();
+    end(communicators_, nccl_.comm_abort);
   }
 
  private:
@@ -116,6 +125,27 @@ class NcclExchange final : public Exchange {
     std::int64_t n = 0;
     float* values = nullptr;
   };
+
+  template <class How>
+  static void end(std::vector<NcclComm>& communicators, const How& how) {
+    for (const NcclComm communicator : communicators) {
+      if (communicator != nullptr) how(communicator);
+    }
+    communicators.clear();
+  }
+
+  /// Waits for all sums, but not for those that a device which failed keeps from ending: false.
+  bool sums_end() const {
+    for (;; std::this_thread::sleep_for(std::chrono::milliseconds(1))) {
+      bool all = true;
+      for (const auto& lane : lanes_) {
+        const cudaError_t state = lane->state();
+        if (state != cudaSuccess && state != cudaErrorNotReady) return false;
+        all = all && state == cudaSuccess;
+      }
+      if (all) return true;
+    }
+  }
 
   void launch() {
     for (const Given& given : given_) {
