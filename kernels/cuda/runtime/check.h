@@ -15,4 +15,12 @@ inline void check(cudaError_t error, const char* what) {
   }
 }
 
+/// Whether what cudaEventQuery or cudaStreamQuery answered is that work is under way. That answer
+/// is also kept as the last error, which the next launch would find: here it is forgotten.
+inline bool is_under_way(cudaError_t answer) {
+  if (answer != cudaErrorNotReady) return false;
+  cudaGetLastError();
+  return true;
+}
+
 }  // namespace dnabird::kernels::cuda

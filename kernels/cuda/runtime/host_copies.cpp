@@ -24,12 +24,9 @@ SystemMemory pinned_memory() {
 }
 
 bool has_happened(cudaEvent_t event) {
-  const cudaError_t error = cudaEventQuery(event);
-  if (error == cudaErrorNotReady) {
-    cudaGetLastError();  // which is else what the next launch finds
-    return false;
-  }
-  check(error, "copy to the device");
+  const cudaError_t answer = cudaEventQuery(event);
+  if (is_under_way(answer)) return false;
+  check(answer, "copy to the device");
   return true;
 }
 

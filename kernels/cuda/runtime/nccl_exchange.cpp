@@ -43,12 +43,6 @@ class Lane {
   }
 
   cudaStream_t sums() const { return sums_; }
-  /// cudaErrorNotReady while sums are under way, an error if they never end.
-  cudaError_t state() const {
-    const cudaError_t state = cudaStreamQuery(sums_);
-    if (state == cudaErrorNotReady) cudaGetLastError();  // which is else what the next launch finds
-    return state;
-  }
   /// Sums that come now are behind the kernels.
   void sums_wait() const { order(kernels_, sums_); }
   /// Kernels that come now are behind the sums.
@@ -139,9 +133,12 @@ class NcclExchange final : public Exchange {
     for (;; std::this_thread::sleep_for(std::chrono::milliseconds(1))) {
       bool all = true;
       for (const auto& lane : lanes_) {
-        const cudaError_t state = lane->state();
-        if (state != cudaSuccess && state != cudaErrorNotReady) return false;
-        all = all && state == cudaSuccess;
+        const cudaError_t answer = cudaStreamQuery(lane->sums());
+        if (is_under_way(answer)) {
+          all = false;
+        } else if (answer != cudaSuccess) {
+          return false;
+        }
       }
       if (all) return true;
     }
